@@ -1,0 +1,181 @@
+// Chooses the block of rows of every stage, and places slots in the arena and in the scratch by liveness.
+#include "cpu/cpu.h"
+#include "plan/plan.h"
+
+namespace kinglet {
+namespace {
+
+using kernels::round_up;
+
+constexpr uint64_t kAlign = 64;
+constexpr uint32_t kMostBlockRows = 128;
+constexpr uint32_t kLeastBlockRows = 8;
+// Places one interval after the other at the lowest offset that no placed interval of overlapping life covers. The
+// biggest go first. `life(id)` gives [first, last]; `chosen(id)` says which slots take part.
+template <typename Chosen, typename Bytes, typename Life>
+uint64_t place_slots(Buffer<Slot>& slots, uint32_t count, Buffer<uint32_t>& order, Chosen chosen, Bytes bytes,
+                     Life life) {
+  uint32_t placed = 0;
+  uint64_t total = 0;
+  uint32_t members = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (chosen(slots[i])) {
+      order[members++] = i;
+    }
+  }
+  for (uint32_t i = 1; i < members; ++i) {
+    for (uint32_t j = i; j > 0 && bytes(slots[order[j]]) > bytes(slots[order[j - 1]]); --j) {
+      const uint32_t other = order[j];
+      order[j] = order[j - 1];
+      order[j - 1] = other;
+    }
+  }
+  for (; placed < members; ++placed) {
+    Slot& slot = slots[order[placed]];
+    const uint64_t size = bytes(slot);
+    const auto [first, last] = life(slot);
+    uint64_t offset = 0;
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (uint32_t j = 0; j < placed; ++j) {
+        const Slot& other = slots[order[j]];
+        const auto [other_first, other_last] = life(other);
+        if (first <= other_last && other_first <= last && offset < other.offset + bytes(other) &&
+            other.offset < offset + size) {
+          offset = other.offset + bytes(other);
+          moved = true;
+        }
+      }
+    }
+    slot.offset = offset;
+    total = offset + size > total ? offset + size : total;
+  }
+  return total;
+}
+
+struct Life {
+  uint32_t first, last;
+};
+
+}  // namespace
+
+uint64_t Plan::slot_bytes(const Slot& slot, uint64_t rows) const {
+  uint64_t bytes = 0;
+  switch (slot.kind) {
+    case SlotKind::rows: bytes = rows * slot.stride() * sizeof(float); break;
+    case SlotKind::quantized:
+      bytes = 2 * round_up(rows * sizeof(float), kAlign) + kernels::activation_bytes(kernels_->layout, rows, slot.width);
+      break;
+    // Per key (rounded up to 16 per sequence): a tile row, a scale and a sum.
+    case SlotKind::keys:
+      bytes = capacity_.sequences * round_up(capacity_.max_length, 16) * slot.heads * (round_up(slot.width, 8) + 8);
+      break;
+    // Per key (rounded up to 8): a tile column; per dimension of a sequence's head: a scale and a sum.
+    case SlotKind::values:
+      bytes = capacity_.sequences * slot.heads * round_up(slot.width, 16) * (round_up(capacity_.max_length, 8) + 8);
+      break;
+  }
+  return round_up(bytes, kAlign);
+}
+
+// The most rows of a block whose scratch fits half of the second-level cache; returns the bytes of the scratch.
+uint64_t Plan::choose_block_rows(Buffer<uint32_t>& order, Stage& stage) {
+  const uint32_t first = stage.first_step;
+  const uint32_t last = first + stage.step_count - 1;
+  const uint64_t most = capacity_.rows(stage.extent);
+  uint64_t rows = most < kMostBlockRows ? most : kMostBlockRows;
+  for (;;) {
+    const uint64_t bytes = place_slots(
+        slots_, slot_count_, order,
+        [&](const Slot& slot) { return slot.local && slot.first_step >= first && slot.first_step <= last; },
+        [&](const Slot& slot) { return slot_bytes(slot, rows); },
+        [](const Slot& slot) { return Life{slot.first_step, slot.last_step}; });
+    if (bytes <= l2_cache_bytes() / 2 || rows <= kLeastBlockRows) {
+      stage.block_rows = static_cast<uint32_t>(rows);
+      return bytes;
+    }
+    const uint64_t fitting = rows * (l2_cache_bytes() / 2) / bytes;
+    rows = fitting < rows ? fitting : rows - 1;
+    rows = rows < kLeastBlockRows ? kLeastBlockRows : rows;
+  }
+}
+
+kinglet_status Plan::place(Error& error) {
+  Buffer<uint32_t> order;
+  if (!order.allocate(slot_count_ + 1)) {
+    return fail(error, KINGLET_OUT_OF_MEMORY, "no memory to plan %u slots", slot_count_);
+  }
+  local_bytes_ = work_bytes_ = 0;
+  for (uint32_t i = 0; i < stage_count_; ++i) {
+    const uint64_t bytes = choose_block_rows(order, stages_[i]);
+    local_bytes_ = bytes > local_bytes_ ? bytes : local_bytes_;
+  }
+  for (uint32_t i = 0; i < step_count_; ++i) {
+    work_bytes_ = steps_[i].work_bytes > work_bytes_ ? steps_[i].work_bytes : work_bytes_;
+  }
+  work_bytes_ = round_up(work_bytes_, kAlign);
+  // Blocks of one stage pass through its steps at different times: whole stages are the unit of life in the arena.
+  arena_bytes_ = place_slots(
+      slots_, slot_count_, order, [](const Slot& slot) { return !slot.local && slot.first_step != kNone; },
+      [&](const Slot& slot) { return slot_bytes(slot, capacity_.rows(slot.extent)); },
+      [&](const Slot& slot) {
+        return Life{step_stages_[slot.first_step], slot.output ? stage_count_ : step_stages_[slot.last_step]};
+      });
+  return KINGLET_OK;
+}
+
+// Rows lie padded to 16 while the program runs; what the caller sees is dense. A slot that serves one output whole is
+// made dense where it lies, others get a place in the results.
+kinglet_status Plan::plan_outputs(const Model& model, Error& error) {
+  const fmt::Model& table = model.table();
+  if (!outputs_.allocate(table.outputs()->size())) {
+    return fail(error, KINGLET_OUT_OF_MEMORY, "no memory to plan the outputs");
+  }
+  const auto keep = [&](int32_t value) {
+    if (value < 0) {
+      return kNone;
+    }
+    const uint32_t slot = value_slots_[static_cast<uint32_t>(value)];
+    slots_[slot].output = true;
+    return slot;
+  };
+  embedding_slot_ = keep(table.embedding());
+  logits_slot_ = keep(table.logits());
+  result_bytes_ = 0;
+  for (uint32_t i = 0; i < outputs_.size(); ++i) {
+    outputs_[i] = PlannedOutput();
+    if (!capacity_.raw_outputs) {
+      continue;
+    }
+    const fmt::Output& output = *table.outputs()->Get(i);
+    PlannedOutput& planned = outputs_[i];
+    planned.slot = keep(static_cast<int32_t>(output.value()));
+    planned.column = output.column();
+    const Slot& slot = slots_[planned.slot];
+    planned.width = planned.column < 0 ? slot.width : 1;
+    planned.in_place = slot.width == slot.stride() && planned.column < 0;
+    if (!planned.in_place) {
+      planned.offset = result_bytes_;
+      result_bytes_ += round_up(capacity_.rows(slot.extent) * planned.width * sizeof(float), kAlign);
+    }
+  }
+  return KINGLET_OK;
+}
+
+kinglet_status Plan::build(const Model& model, const kernels::Kernels& kernels, const Capacity& capacity,
+                           bool use_xnnpack, Error& error) {
+  kernels_ = &kernels;
+  capacity_ = capacity;
+  use_xnnpack_ = use_xnnpack;
+  KINGLET_TRY(lower(model, error));
+  if (!stages_.allocate(step_count_) || !step_stages_.allocate(step_count_)) {
+    return fail(error, KINGLET_OUT_OF_MEMORY, "no memory to plan %u steps", step_count_);
+  }
+  KINGLET_TRY(plan_outputs(model, error));
+  group();
+  share_quantized();
+  measure_lifetimes();
+  return place(error);
+}
+
+}  // namespace kinglet

@@ -1,0 +1,182 @@
+// How a session computes a program: steps over slots of memory, grouped into stages.
+//
+// The program's ops are lowered to steps (lower.cc). A chain of steps that need only their own rows forms one stage,
+// which threads work through block of rows by block of rows, each block passing through all steps while it is in the
+// cache (stages.cc). A stage ends where a step needs rows of others: the keys and values of its sequence, or all rows
+// of a pool. What lives inside one stage only gets per-thread scratch for one block; what crosses stages gets a place
+// in the arena for all rows; both are packed by liveness (layout.cc).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "kernels.h"
+#include "model/model.h"
+
+namespace kinglet {
+
+inline constexpr uint32_t kNone = UINT32_MAX;
+// Queries of one head that attention takes at a time: their scores stay in the first-level cache.
+inline constexpr uint32_t kQueryRows = 16;
+
+// What a session is made for.
+struct Capacity {
+  uint32_t sequences = 1;
+  uint32_t max_length = 1;  // tokens per sequence
+  uint32_t threads = 1;
+  bool raw_outputs = false;
+
+  uint64_t tokens() const { return uint64_t{sequences} * max_length; }
+  uint64_t rows(fmt::Extent extent) const { return extent == fmt::Extent::tokens ? tokens() : sequences; }
+};
+
+enum class SlotKind : uint8_t {
+  rows,       // floats: one row per token or sequence, each padded to 16
+  quantized,  // int8 rows with a scale and a zero point each
+  keys,       // the key tiles of all sequences and heads, with scales and sums
+  values,     // likewise for values
+};
+
+// A piece of intermediate memory.
+struct Slot {
+  SlotKind kind = SlotKind::rows;
+  fmt::Extent extent = fmt::Extent::tokens;
+  bool local = false;   // per-thread scratch of one block, else in the arena
+  bool output = false;  // must survive until the end of the run
+  uint32_t width = 0;   // columns; keys and values: head_dim
+  uint32_t heads = 0;   // keys and values
+  uint32_t first_step = kNone, last_step = 0;
+  uint64_t offset = 0;  // bytes from the start of the scratch or the arena
+
+  size_t stride() const { return kernels::round_up(width, 16); }
+};
+
+enum class StepKind : uint8_t {
+  embed,
+  quantize,
+  gemm_s8,
+  gemm_f32,
+  xnnpack,
+  activate,
+  multiply,
+  add_norm,
+  pack,
+  attend_s8,
+  attend_f32,
+  pool,
+  normalize,
+};
+
+// A matrix resolved to addresses in the mapping.
+struct Weights {
+  const void* w = nullptr;
+  uint32_t n = 0, k = 0;
+  const float* scale = nullptr;
+  const int32_t* column_sum = nullptr;
+  const float* bias = nullptr;
+};
+
+struct Step {
+  StepKind kind = StepKind::embed;
+  // Slots. attend: in = queries, in2 = keys, in3 = values. pack: in = keys, in2 = values (floats), out, out2 = tiles.
+  uint32_t in = kNone, in2 = kNone, in3 = kNone, out = kNone, out2 = kNone;
+  Weights weights;                       // gemm, xnnpack; add_norm: w is the norm's weight
+  const float* input_scale = nullptr;    // quantize
+  const fmt::Embed* embed = nullptr;     // embed
+  uint32_t heads = 0, head_dim = 0;      // attend, pack
+  float number = 0;                      // attend: logit_scale; add_norm: epsilon
+  bool affine = false;                   // add_norm
+  bool fast = false;                     // activate
+  kernels::ActivationFunction activation = kernels::ActivationFunction::none;
+  kernels::PoolFunction pool = kernels::PoolFunction::first;
+  uint32_t xnnpack = kNone;              // index of the prepared operator
+  uint64_t work_bytes = 0;               // scratch that the step needs beside its slots
+};
+
+enum class StageKind : uint8_t {
+  rows,       // items are blocks of rows
+  heads,      // items are (sequence, head)
+  exclusive,  // one item, for a library that brings its own threads
+};
+
+struct Stage {
+  StageKind kind = StageKind::rows;
+  fmt::Extent extent = fmt::Extent::tokens;
+  uint32_t first_step = 0, step_count = 0;
+  uint32_t block_rows = 0;  // the most rows of one item
+};
+
+// An output of the model that the session keeps.
+struct PlannedOutput {
+  uint32_t slot = kNone;
+  int32_t column = -1;
+  uint64_t offset = 0;    // where the dense copy lies in the results; unused when `in_place`
+  bool in_place = false;  // the slot itself is made dense
+  uint32_t width = 0;     // 1 with a column
+};
+
+// Immutable after `build`.
+class Plan {
+ public:
+  // `model` must outlive the plan. OUT_OF_MEMORY when it does not fit.
+  // `use_xnnpack`: fp32 matrices become xnnpack steps, for which the session prepares an operator each.
+  kinglet_status build(const Model& model, const kernels::Kernels& kernels, const Capacity& capacity, bool use_xnnpack,
+                       Error& error);
+
+  const Capacity& capacity() const { return capacity_; }
+  const Buffer<Step>& steps() const { return steps_; }
+  const Buffer<Stage>& stages() const { return stages_; }
+  const Slot& slot(uint32_t id) const { return slots_[id]; }
+  uint32_t xnnpack_count() const { return xnnpack_count_; }
+  size_t step_count() const { return step_count_; }
+  size_t stage_count() const { return stage_count_; }
+  uint64_t arena_bytes() const { return arena_bytes_; }
+  // Per thread: the slots of one block, then what attention and embedding need for themselves.
+  uint64_t scratch_bytes() const { return local_bytes_ + work_bytes_; }
+  uint64_t local_bytes() const { return local_bytes_; }
+  uint64_t result_bytes() const { return result_bytes_; }
+  // Parallel to the model's outputs; slot kNone where the session does not compute one.
+  const Buffer<PlannedOutput>& outputs() const { return outputs_; }
+  uint32_t embedding_slot() const { return embedding_slot_; }
+  uint32_t logits_slot() const { return logits_slot_; }
+  // Bytes that `rows` rows of a slot take.
+  uint64_t slot_bytes(const Slot& slot, uint64_t rows) const;
+
+ private:
+  // lower.cc
+  kinglet_status lower(const Model& model, Error& error);
+  bool mark_needed(const Model& model, Buffer<uint8_t>* needed);
+  void lower_op(const Model& model, const fmt::Step& step);
+  uint32_t lower_linear(const Model& model, uint32_t in, uint32_t matrix, fmt::Activation activation, uint32_t out,
+                        fmt::Extent extent);
+  void lower_attention(const Model& model, const fmt::Attention& op);
+  void add_norm(const Model& model, uint32_t in, uint32_t residual, int32_t norm, uint32_t out);
+  uint32_t add_slot(SlotKind kind, fmt::Extent extent, uint32_t width);
+  Step& add_step(StepKind kind);
+  // stages.cc
+  void group();
+  void share_quantized();
+  void measure_lifetimes();
+  // layout.cc
+  kinglet_status place(Error& error);
+  uint64_t choose_block_rows(Buffer<uint32_t>& order, Stage& stage);
+  kinglet_status plan_outputs(const Model& model, Error& error);
+
+  const kernels::Kernels* kernels_ = nullptr;
+  Capacity capacity_;
+  bool use_xnnpack_ = false;
+  uint32_t xnnpack_count_ = 0;
+  Buffer<Slot> slots_;
+  Buffer<Step> steps_;
+  Buffer<Stage> stages_;
+  Buffer<uint32_t> value_slots_;  // value id → slot
+  Buffer<uint32_t> step_stages_;  // step → stage
+  Buffer<PlannedOutput> outputs_;
+  uint32_t slot_count_ = 0, step_count_ = 0, stage_count_ = 0;
+  uint64_t arena_bytes_ = 0, local_bytes_ = 0, work_bytes_ = 0, result_bytes_ = 0;
+  uint32_t embedding_slot_ = kNone, logits_slot_ = kNone;
+};
+
+}  // namespace kinglet
