@@ -1,0 +1,220 @@
+// int8 matrix product for AVX-512 VNNI (formula and operands: gemm_s8.h). Activations rows_u8. Reads nothing beyond
+// its operands. Made for Cascade Lake, Ice Lake, Sapphire Rapids and Zen 4/5.
+//
+// One step multiplies 8 k of `kRows` rows by `kTiles` universal tiles (16 outputs × 8 k, two zmm each):
+//
+//                       tile t, outputs 0-7     tile t, outputs 8-15        a zmm of weights: 8 outputs × 8 k
+//                       w[0]                    w[1]                        a row's 8 bytes are broadcast to all 8
+//   row 0   a[8] ──►    sums[0][t][0]           sums[0][t][1]               vpdpbusd adds 4 products per int32 lane:
+//   row 1   a[8] ──►    sums[1][t][0]           sums[1][t][1]               lanes 2j and 2j + 1 are two partial sums
+//    …                                                                     of output j, added after the last k
+//
+// Register tile: kRows × kTiles × 2 sums ≤ 24 zmm, 2·kTiles weights, 1 broadcast. Few rows run several tiles at once,
+// for vpdpbusd needs 10 independent sums (latency 5, two ports).
+//
+// vpdpbusd wants unsigned × signed: a_u8 = a_s8 + 128, so the sums start at −128·Σ w, the same for every row. What is
+// left, −zp·Σ w, is one vpdpwssd on 16-bit halves: with c = −Σ w = 256·h + l, |c| < 2²³ and l in [0, 255],
+// l·zp + h·(256·zp) is exact, for 256·zp fits int16. The pairs (zp, 256·zp) are made once per chunk of rows.
+#include "kernels.h"
+#include "simd/x86.h"
+
+#if !defined(__AVX512VNNI__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
+#error "compile with -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni"
+#endif
+
+namespace kinglet::kernels::avx512_vnni {
+namespace {
+
+constexpr size_t kMaxRows = 12;
+constexpr size_t kTileColumns = 16;
+constexpr size_t kStepBytes = 128;  // 16 outputs × 8 k
+constexpr size_t kPrefetchBytes = 4 * kStepBytes;
+constexpr size_t kChunkRows = 96;   // rows that run through all tiles together
+
+// What a block needs of its operands, rows and tiles counted from the block's first.
+struct Block {
+  const char* a;
+  const char* w;
+  size_t row_bytes, tile_bytes, steps;
+  const float* row_scale;
+  const uint32_t* zero_pairs;
+  const float* column_scale;
+  const int32_t* column_sum;
+  const float* bias;
+  float* out;
+  size_t out_stride;
+  __mmask16 last_mask;  // the valid columns of the block's last tile
+};
+
+// What a tile adds to the sums: −128·Σ w where they start, and −Σ w as pairs of int16 for the zero points.
+struct Correction {
+  __m512i start[2];
+  __m512i pairs;
+};
+
+[[gnu::always_inline]] inline Correction correction_of(const int32_t* column_sum) {
+  const __m512i c = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(column_sum));
+  const __m512i start = _mm512_slli_epi32(c, 7);
+  return {
+      // Partial sum 2j starts with the number, 2j + 1 with 0.
+      .start = {_mm512_cvtepu32_epi64(_mm512_castsi512_si256(start)),
+                _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(start, 1))},
+      .pairs = _mm512_or_si512(_mm512_and_si512(c, _mm512_set1_epi32(0xFF)),
+                               _mm512_and_si512(_mm512_slli_epi32(c, 8), _mm512_set1_epi32(~0xFFFF))),
+  };
+}
+
+[[gnu::always_inline]] inline __m512i broadcast8(const char* p) {
+  long long bytes;
+  __builtin_memcpy(&bytes, p, sizeof bytes);
+  return _mm512_set1_epi64(bytes);
+}
+
+// Held in a register: gcc 12 otherwise loads a vector again for every row.
+[[gnu::always_inline]] inline __m512i load_once(const char* p) {
+  __m512i vector = _mm512_loadu_si512(p);
+  asm("" : "+v"(vector));
+  return vector;
+}
+
+// sums += Σ of 4 products of unsigned `rows` and signed `weights` per lane. By hand, for gcc 12 copies the accumulator
+// before and after each _mm512_dpbusd_epi32, and then spills.
+[[gnu::always_inline]] inline void multiply_add(__m512i& sums, __m512i rows, __m512i weights) {
+  asm("vpdpbusd\t{%2, %1, %0|%0, %1, %2}" : "+v"(sums) : "v"(rows), "v"(weights));
+}
+
+// sums += Σ of 2 products of int16 per lane.
+[[gnu::always_inline]] inline void multiply_add_pairs(__m512i& sums, __m512i a, __m512i b) {
+  asm("vpdpwssd\t{%2, %1, %0|%0, %1, %2}" : "+v"(sums) : "v"(a), "v"(b));
+}
+
+template <int kRows, int kTiles>
+[[gnu::noinline]] void multiply_block(const Block& block) {
+  __m512i sums[kRows][kTiles][2];
+#pragma GCC unroll 4
+  for (int t = 0; t < kTiles; ++t) {
+    const Correction correction = correction_of(block.column_sum + t * kTileColumns);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      sums[r][t][0] = correction.start[0];
+      sums[r][t][1] = correction.start[1];
+    }
+  }
+
+  const size_t row_bytes = block.row_bytes;
+  const size_t tile_bytes = block.tile_bytes;
+  const char* a = block.a;
+  const char* w = block.w;
+  for (size_t step = block.steps; step > 0; --step, a += 8, w += kStepBytes) {
+    __m512i weights[kTiles][2];
+#pragma GCC unroll 4
+    for (int t = 0; t < kTiles; ++t) {
+      weights[t][0] = load_once(w + t * tile_bytes);
+      weights[t][1] = load_once(w + t * tile_bytes + 64);
+      _mm_prefetch(w + t * tile_bytes + kPrefetchBytes, _MM_HINT_T0);
+      _mm_prefetch(w + t * tile_bytes + kPrefetchBytes + 64, _MM_HINT_T0);
+    }
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i row = broadcast8(a + r * row_bytes);
+#pragma GCC unroll 4
+      for (int t = 0; t < kTiles; ++t) {
+        multiply_add(sums[r][t][0], row, weights[t][0]);
+        multiply_add(sums[r][t][1], row, weights[t][1]);
+      }
+    }
+  }
+
+  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+#pragma GCC unroll 4
+  for (int t = 0; t < kTiles; ++t) {
+    const size_t column = t * kTileColumns;
+    const __mmask16 mask = t == kTiles - 1 ? block.last_mask : static_cast<__mmask16>(0xFFFF);
+    const __m512i pairs = correction_of(block.column_sum + column).pairs;
+    const __m512 column_scale = _mm512_loadu_ps(block.column_scale + column);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(sums[r][t][0], even, sums[r][t][1]),
+                                     _mm512_permutex2var_epi32(sums[r][t][0], odd, sums[r][t][1]));
+      multiply_add_pairs(sum, pairs, _mm512_set1_epi32(static_cast<int>(block.zero_pairs[r])));
+      const __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(block.row_scale[r]));
+      __m512 result = _mm512_maskz_mul_ps(mask, value, column_scale);
+      if (block.bias != nullptr) {
+        result = _mm512_maskz_add_ps(mask, result, _mm512_loadu_ps(block.bias + column));
+      }
+      _mm512_storeu_ps(block.out + r * block.out_stride + column, result);
+    }
+  }
+}
+
+using BlockFunction = void (*)(const Block&);
+
+// [rows − 1]: the block functions for `count` tiles at once.
+constexpr BlockFunction kOneTile[kMaxRows] = {
+    multiply_block<1, 1>, multiply_block<2, 1>, multiply_block<3, 1>,  multiply_block<4, 1>,
+    multiply_block<5, 1>, multiply_block<6, 1>, multiply_block<7, 1>,  multiply_block<8, 1>,
+    multiply_block<9, 1>, multiply_block<10, 1>, multiply_block<11, 1>, multiply_block<12, 1>,
+};
+constexpr BlockFunction kTwoTiles[6] = {
+    multiply_block<1, 2>, multiply_block<2, 2>, multiply_block<3, 2>,
+    multiply_block<4, 2>, multiply_block<5, 2>, multiply_block<6, 2>,
+};
+constexpr BlockFunction kFourTiles[2] = {multiply_block<1, 4>, multiply_block<2, 4>};
+
+// All tiles for at most kChunkRows rows.
+void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
+  const size_t steps = (args.k + 7) / 8;
+  const size_t tiles = (args.n + kTileColumns - 1) / kTileColumns;
+  const size_t row_blocks = (m + kMaxRows - 1) / kMaxRows;
+  const auto last_mask = static_cast<__mmask16>(0xFFFFu >> (tiles * kTileColumns - args.n));
+  uint32_t zero_pairs[kChunkRows];
+  for (size_t i = 0; i < m; ++i) {
+    const auto zero_point = static_cast<uint32_t>(args.zero_point[first_row + i]);
+    zero_pairs[i] = (zero_point & 0xFFFF) | zero_point << 24;
+  }
+  size_t wanted = 1;  // tiles at once
+  if (row_blocks == 1) {
+    wanted = m <= 2 ? 4 : m <= 6 ? 2 : 1;
+  }
+  for (size_t tile = 0; tile < tiles;) {
+    size_t count = wanted;
+    while (count > tiles - tile) {
+      count /= 2;
+    }
+    const size_t column = tile * kTileColumns;
+    for (size_t b = 0; b < row_blocks; ++b) {
+      const size_t row = m * b / row_blocks;  // split evenly: 13 = 6 + 7
+      const size_t rows = m * (b + 1) / row_blocks - row;
+      const Block block = {
+          .a = static_cast<const char*>(args.a) + (first_row + row) * steps * 8,
+          .w = reinterpret_cast<const char*>(args.w) + tile * steps * kStepBytes,
+          .row_bytes = steps * 8,
+          .tile_bytes = steps * kStepBytes,
+          .steps = steps,
+          .row_scale = args.row_scale + first_row + row,
+          .zero_pairs = zero_pairs + row,
+          .column_scale = args.column_scale + column,
+          .column_sum = args.column_sum + column,
+          .bias = args.bias != nullptr ? args.bias + column : nullptr,
+          .out = args.out + (first_row + row) * args.out_stride + column,
+          .out_stride = args.out_stride,
+          .last_mask = tile + count == tiles ? last_mask : static_cast<__mmask16>(0xFFFF),
+      };
+      (count == 4 ? kFourTiles : count == 2 ? kTwoTiles : kOneTile)[rows - 1](block);
+    }
+    tile += count;
+  }
+}
+
+}  // namespace
+
+void gemm_s8(const GemmS8& args) {
+  const size_t chunks = (args.m + kChunkRows - 1) / kChunkRows;
+  for (size_t chunk = 0; chunk < chunks; ++chunk) {
+    const size_t row = args.m * chunk / chunks;
+    multiply_chunk(args, row, args.m * (chunk + 1) / chunks - row);
+  }
+}
+
+}  // namespace kinglet::kernels::avx512_vnni

@@ -1,0 +1,60 @@
+// int8 matrix product: formula, operands, limits. kernels.inc lists the implementations.
+//
+//   out[i][j] = ((float)(Σ_k a[i][k]·w[j][k] − zero_point[i]·column_sum[j]) · row_scale[i]) · column_scale[j] + bias[j]
+//
+// The sum and the correction are exact: uint32 that wraps, read as int32 (below 2³¹ in magnitude for every k allowed,
+// but for sums of extremes at the largest k). The three float operations round to nearest, in that order.
+//
+// Weights lie in the universal tile W[n/16][k/8][16][8], the same bytes on every ISA: tile after tile of 16 outputs,
+// each tile step after step of 8 k, each step 128 bytes:
+//
+//              k   8s  8s+1 … 8s+7
+//   output 16t     w    w   …  w      bytes   0 …   7     one zmm = 8 outputs, one ymm = 4, one q = 2;
+//   output 16t+1   w    w   …  w      bytes   8 …  15     a row's 8 activation bytes meet all of them
+//     …
+//   output 16t+15  w    w   …  w      bytes 120 … 127
+//
+// Outputs from n and k from k up are padding, with weight 0.
+//
+// Limits      k <= 65,536; w in [-127, 127] (−128 would overflow the sign trick of AVX2 and smull + smlal);
+//             column_sum[j] is the true Σ_k w[j][k], hence below 2²³ in magnitude: paths rely on it.
+// Alignment   none needed beyond that of the element types; cache-line-aligned weights are fastest.
+// Over-read   none: exactly the padded operands are read, and `out` is written from 0 to n padded to 16 in every row.
+// Aliasing    out overlaps nothing that is read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kinglet::kernels {
+
+// Always inlined, for files with ISA flags must not offer functions to the linker (README.md).
+[[gnu::always_inline]] constexpr size_t round_up(size_t value, size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// How int8 activations lie in memory; each gemm_s8 kernel wants its own, which the quantisers write.
+enum class ActivationLayout : unsigned char {
+  rows_s8,  // row-major, k padded to 8 with the number 0
+  rows_u8,  // the same with every byte ^ 0x80, which is a + 128: x86's VNNI multiplies unsigned by signed
+};
+
+// Bytes that `m` rows of `k` activations take in `layout`.
+[[gnu::always_inline]] constexpr size_t activation_bytes(ActivationLayout, size_t m, size_t k) {
+  return m * round_up(k, 8);
+}
+
+struct GemmS8 {
+  const void* a;              // activations in the table's layout: m rows of k
+  const int8_t* w;            // [ceil(n/16)][ceil(k/8)][16][8], in [-127, 127], padding 0
+  size_t m, n, k;             // m, n, k >= 1; k <= 65,536
+  const float* row_scale;     // [m]
+  const int32_t* zero_point;  // [m], in [-128, 127]
+  const float* column_scale;  // [n padded to 16]
+  const int32_t* column_sum;  // [n padded to 16]: Σ_k w[j][k]
+  const float* bias;          // [n padded to 16], or null: nothing is added
+  float* out;                 // m rows, padded to 16
+  size_t out_stride;          // floats
+};
+
+}  // namespace kinglet::kernels
