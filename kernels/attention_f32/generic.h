@@ -13,8 +13,8 @@ void attention_f32(const AttentionF32& args) {
     float* out = args.out + i * args.out_stride;
     float* scores = args.scratch;
     size_t key = 0;
-    for (; key + 4 <= args.n; key += 4) {
-      dot_rows<4>(q, args.k + key * args.k_stride, args.k_stride, args.dimension, scores + key);
+    for (; key + kColumnsAtOnce <= args.n; key += kColumnsAtOnce) {
+      dot_rows<kColumnsAtOnce>(q, args.k + key * args.k_stride, args.k_stride, args.dimension, scores + key);
     }
     for (; key < args.n; ++key) {
       dot_rows<1>(q, args.k + key * args.k_stride, args.k_stride, args.dimension, scores + key);

@@ -29,8 +29,20 @@ namespace {
 
 [[maybe_unused]] inline bool is_finite(float x) { return (bits_of(x) & 0x7FFFFFFFu) < 0x7F800000u; }
 
-[[maybe_unused]] inline float max_of(float a, float b) { return a < b ? b : a; }
-[[maybe_unused]] inline float min_of(float a, float b) { return b < a ? b : a; }
+// clang makes fmax or fmin of a comparison with the constant 0 on aarch64, and they tell −0 from 0.
+[[maybe_unused]] inline void hide_constants([[maybe_unused]] float& a, [[maybe_unused]] float& b) {
+#if defined(__clang__) && defined(__aarch64__)
+  asm("" : "+w"(a), "+w"(b));
+#endif
+}
+[[maybe_unused]] inline float max_of(float a, float b) {
+  hide_constants(a, b);
+  return a < b ? b : a;
+}
+[[maybe_unused]] inline float min_of(float a, float b) {
+  hide_constants(a, b);
+  return b < a ? b : a;
+}
 [[maybe_unused]] inline float absolute(float x) { return float_of(bits_of(x) & 0x7FFFFFFFu); }
 
 // Rounds to nearest, ties to even; |x| <= 2²².

@@ -1,4 +1,4 @@
-// fp32 matrix product on vectors: four columns at a time, each a sum over 32 virtual lanes.
+// fp32 matrix product on vectors: a few columns at a time, each a sum over 32 virtual lanes.
 #pragma once
 
 #include "kernels.h"
@@ -6,6 +6,9 @@
 
 namespace kinglet::kernels {
 namespace {
+
+// Columns whose sums fit the registers.
+constexpr int kColumnsAtOnce = kNativeBytes == 16 ? 2 : 4;
 
 // out[c] = a · w[c] for kCount rows of w.
 template <int kCount>
@@ -30,14 +33,14 @@ KINGLET_INLINE void dot_rows(const float* a, const float* w, size_t w_stride, si
 
 void gemm_f32(const GemmF32& args) {
   size_t j = 0;
-  for (; j < args.n; j += 4) {
-    const size_t columns = args.n - j < 4 ? args.n - j : 4;
+  for (; j < args.n; j += kColumnsAtOnce) {
+    const size_t columns = args.n - j < kColumnsAtOnce ? args.n - j : kColumnsAtOnce;
     const float* w = args.w + j * args.k;
     for (size_t i = 0; i < args.m; ++i) {
       const float* a = args.a + i * args.a_stride;
-      float dots[4];
-      if (columns == 4) {
-        dot_rows<4>(a, w, args.k, args.k, dots);
+      float dots[kColumnsAtOnce];
+      if (columns == kColumnsAtOnce) {
+        dot_rows<kColumnsAtOnce>(a, w, args.k, args.k, dots);
       } else {
         for (size_t c = 0; c < columns; ++c) {
           dot_rows<1>(a, w + c * args.k, args.k, args.k, dots + c);

@@ -33,15 +33,40 @@ namespace kinglet::kernels {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// How int8 activations lie in memory; each gemm_s8 kernel wants its own, which the quantisers write.
+// How int8 activations lie in memory; each gemm_s8 kernel wants its own, which the quantisers write. Every row has k
+// padded to 8 with the number 0. The grouped layouts have their rows padded to whole groups, with the number 0.
 enum class ActivationLayout : unsigned char {
-  rows_s8,  // row-major, k padded to 8 with the number 0
-  rows_u8,  // the same with every byte ^ 0x80, which is a + 128: x86's VNNI multiplies unsigned by signed
+  rows_s8,        // row-major
+  rows_u8,        // the same with every byte ^ 0x80, which is a + 128: x86's VNNI multiplies unsigned by signed
+  rows_s8_twice,  // row-major, every 8 bytes twice in a row: smull takes the low half of a q register, smull2 the high
+  sdot_4x4,       // [m/4][k/4][4 rows][4 k]: a q register is 4 rows, for sdot with the weights as the lane operand
+  smmla_2x8,      // [m/2][k/8][2 rows][8 k]: a q register is the left matrix of smmla
 };
 
+// Rows that lie interleaved.
+[[gnu::always_inline]] constexpr size_t rows_per_group(ActivationLayout layout) {
+  return layout == ActivationLayout::sdot_4x4 ? 4 : layout == ActivationLayout::smmla_2x8 ? 2 : 1;
+}
+
 // Bytes that `m` rows of `k` activations take in `layout`.
-[[gnu::always_inline]] constexpr size_t activation_bytes(ActivationLayout, size_t m, size_t k) {
-  return m * round_up(k, 8);
+[[gnu::always_inline]] constexpr size_t activation_bytes(ActivationLayout layout, size_t m, size_t k) {
+  const size_t copies = layout == ActivationLayout::rows_s8_twice ? 2 : 1;
+  return round_up(m, rows_per_group(layout)) * round_up(k, 8) * copies;
+}
+
+// Where row i, column j of activations of width k lies (in rows_s8_twice, again 8 bytes on).
+[[gnu::always_inline]] constexpr size_t activation_offset(ActivationLayout layout, size_t k, size_t i, size_t j) {
+  const size_t row_bytes = round_up(k, 8);
+  switch (layout) {
+    case ActivationLayout::rows_s8_twice:
+      return i * row_bytes * 2 + j / 8 * 16 + j % 8;
+    case ActivationLayout::sdot_4x4:
+      return i / 4 * row_bytes * 4 + j / 4 * 16 + i % 4 * 4 + j % 4;
+    case ActivationLayout::smmla_2x8:
+      return i / 2 * row_bytes * 2 + j / 8 * 16 + i % 2 * 8 + j % 8;
+    default:
+      return i * row_bytes + j;
+  }
 }
 
 struct GemmS8 {

@@ -7,16 +7,11 @@
 
 #include "elementwise/functions.h"
 #include "kernels.h"
+#include "quantize/layout.h"
 #include "simd/vec.h"
 
 namespace kinglet::kernels {
 namespace {
-
-template <ActivationLayout kLayout>
-constexpr unsigned char kFlip = kLayout == ActivationLayout::rows_u8 ? 0x80 : 0;
-
-KINGLET_INLINE Part padded_to_8(Part part) { return {(part.count + 7) / 8 * 8}; }
-KINGLET_INLINE Full padded_to_8(Full full) { return full; }
 
 template <bool kScaled>
 struct Row {
@@ -56,7 +51,7 @@ KINGLET_INLINE bool quantize_row(Row<kScaled> row, size_t k, unsigned char* q, f
   for_blocks<32>(k, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
     const Ints<32> shifted = bits_of(row.load(j, count) * set<32>(inverse) + set<32>(kRound));
     const Ints<32> values = shifted + set_int<32>(static_cast<int32_t>(static_cast<uint32_t>(zero_at) - kRoundBits));
-    store_bytes(q + j, keep(values, count), kFlip<kLayout>, padded_to_8(count));
+    store_activations<kLayout>(q, j, keep(values, count), count);
   });
   scale = zero ? 0.0f : range / 255.0f;
   zero_point = zero_at;
@@ -65,8 +60,8 @@ KINGLET_INLINE bool quantize_row(Row<kScaled> row, size_t k, unsigned char* q, f
 
 template <ActivationLayout kLayout>
 bool quantize_rows(const QuantizeRows& args) {
-  auto* q = static_cast<unsigned char*>(args.q);
-  for (size_t i = 0; i < args.m; ++i, q += round_up(args.k, 8)) {
+  for (size_t i = 0; i < args.m; ++i) {
+    unsigned char* q = activation_row<kLayout>(args.q, args.k, i);
     const float* x = args.x + i * args.stride;
     const bool finite =
         args.input_scale != nullptr
@@ -76,6 +71,7 @@ bool quantize_rows(const QuantizeRows& args) {
       return false;
     }
   }
+  clear_missing_rows<kLayout>(args.q, args.m, args.k);
   return true;
 }
 
@@ -104,8 +100,8 @@ KINGLET_INLINE Ints<N> quantized(Floats<N> x, Floats<N> inverse) {
 
 template <ActivationLayout kLayout>
 bool quantize_queries(const QuantizeQueries& args) {
-  auto* q = static_cast<unsigned char*>(args.q);
-  for (size_t i = 0; i < args.m; ++i, q += round_up(args.k, 8)) {
+  for (size_t i = 0; i < args.m; ++i) {
+    unsigned char* q = activation_row<kLayout>(args.q, args.k, i);
     const float* x = args.x + i * args.stride;
     const uint32_t magnitude = largest_magnitude_bits(x, args.k);
     if (magnitude >= 0x7F800000u) {
@@ -113,10 +109,11 @@ bool quantize_queries(const QuantizeQueries& args) {
     }
     const Symmetric s = symmetric(float_of(magnitude));
     for_blocks<32>(args.k, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-      store_bytes(q + j, quantized(load<32>(x + j, count), set<32>(s.inverse)), kFlip<kLayout>, padded_to_8(count));
+      store_activations<kLayout>(q, j, quantized(load<32>(x + j, count), set<32>(s.inverse)), count);
     });
     args.scale[i] = s.scale * args.multiplier;
   }
+  clear_missing_rows<kLayout>(args.q, args.m, args.k);
   return true;
 }
 

@@ -1,6 +1,6 @@
 // The thin vector type of all generic.h files: Floats<N> and Ints<N> are N lanes, built by halves down to the native
-// vector of the ISA that this file is compiled for (AVX-512: 16 lanes, AVX2: 8). Built on the vector extensions of gcc
-// and clang; intrinsics serve where those compile badly.
+// vector of the ISA that this file is compiled for (AVX-512: 16 lanes, AVX2: 8, NEON: 4). Built on the vector extensions
+// of gcc and clang; intrinsics serve where those compile badly (native_*.h).
 //
 // The order of every sum of floats. A row runs over 32 virtual lanes: lane[i % 32] += x[i], tail lanes add +0.0, and
 // one fixed tree ends it: lane[i] += lane[i + 16] for i < 16, then + 8, + 4, + 2, + 1. Floats<32> is those 32 lanes on
@@ -9,50 +9,19 @@
 // Everything is in an anonymous namespace and always inlined: a function compiled with ISA flags must never be the
 // copy that the linker keeps for a file without them.
 //
-// A new ISA gives: kNativeBytes, max_of, min_of, load and store of parts, and narrow.
+// A new ISA gives: kNativeBytes (types.h) and a native_*.h with maxima and minima, broadcasts, loads and stores of parts,
+// narrow (narrow_16 and store_16 where vectors have 16 bytes), widen and store_interleaved.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-
-#if defined(__FAST_MATH__)
-#error "kernels need exact floating-point semantics: compile without -ffast-math"
-#endif
-#if defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
-#define KINGLET_VEC_AVX512 1
-#elif defined(__AVX2__)
-#define KINGLET_VEC_AVX2 1
+#include "simd/types.h"
+#if defined(KINGLET_VEC_NEON)
+#include "simd/native_neon.h"
 #else
-#error "no vector backend for these compile flags: see kernels/README.md"
+#include "simd/native_x86.h"
 #endif
-
-#include "simd/x86.h"
-
-#define KINGLET_INLINE [[gnu::always_inline, maybe_unused]] inline
-// After the parameter list of a lambda.
-#define KINGLET_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace kinglet::kernels {
 namespace {
-
-#if defined(KINGLET_VEC_AVX512)
-constexpr int kNativeBytes = 64;
-#else
-constexpr int kNativeBytes = 32;
-#endif
-constexpr int kNative = kNativeBytes / 4;
-
-// Rows that row kernels take together, so that the chains of one row's sums do not wait for themselves.
-constexpr int kRowsAtOnce = kNativeBytes / 16;
-
-typedef float Float4 __attribute__((vector_size(16)));
-typedef int32_t Int4 __attribute__((vector_size(16)));
-typedef float Float8 __attribute__((vector_size(32)));
-typedef int32_t Int8 __attribute__((vector_size(32)));
-typedef float NativeFloat __attribute__((vector_size(kNativeBytes)));
-typedef int32_t NativeInt __attribute__((vector_size(kNativeBytes)));
-typedef uint32_t NativeUnsigned __attribute__((vector_size(kNativeBytes)));
 
 template <int N>
 struct Floats {
@@ -73,11 +42,6 @@ struct Ints<kNative> {
   NativeInt v;
 };
 
-// How many lanes of a block exist: all, or the first `count`.
-struct Full {};
-struct Part {
-  size_t count;
-};
 KINGLET_INLINE Full low_part(Full, int) { return {}; }
 KINGLET_INLINE Full high_part(Full, int) { return {}; }
 KINGLET_INLINE Part low_part(Part part, size_t half) { return {part.count < half ? part.count : half}; }
@@ -94,118 +58,6 @@ KINGLET_INLINE void for_blocks(size_t n, Body body) {
     body(i, Part{n - i});
   }
 }
-
-// ---- Native operations that the compilers' vector extensions lack or spoil -------------------------------------------
-
-// a < b ? b : a, and b < a ? b : a: x86's max and min return their second operand when neither is larger.
-KINGLET_INLINE Float4 max_of(Float4 a, Float4 b) { return _mm_max_ps(b, a); }
-KINGLET_INLINE Float8 max_of(Float8 a, Float8 b) { return _mm256_max_ps(b, a); }
-KINGLET_INLINE Float8 min_of(Float8 a, Float8 b) { return _mm256_min_ps(b, a); }
-KINGLET_INLINE Int4 signed_max(Int4 a, Int4 b) { return (Int4)_mm_max_epi32((__m128i)a, (__m128i)b); }
-KINGLET_INLINE Int8 signed_max(Int8 a, Int8 b) { return (Int8)_mm256_max_epi32((__m256i)a, (__m256i)b); }
-KINGLET_INLINE Int4 unsigned_max(Int4 a, Int4 b) { return (Int4)_mm_max_epu32((__m128i)a, (__m128i)b); }
-KINGLET_INLINE Int8 unsigned_max(Int8 a, Int8 b) { return (Int8)_mm256_max_epu32((__m256i)a, (__m256i)b); }
-
-KINGLET_INLINE NativeInt lane_indices() {
-  NativeInt indices;
-  for (int i = 0; i < kNative; ++i) {
-    indices[i] = i;
-  }
-  return indices;
-}
-
-// All bits of the first `count` lanes.
-KINGLET_INLINE NativeInt lane_mask(size_t count) {
-  return lane_indices() < (NativeInt{} + static_cast<int32_t>(count));
-}
-
-#if defined(KINGLET_VEC_AVX512)
-
-KINGLET_INLINE NativeFloat max_of(NativeFloat a, NativeFloat b) { return _mm512_max_ps(b, a); }
-KINGLET_INLINE NativeFloat min_of(NativeFloat a, NativeFloat b) { return _mm512_min_ps(b, a); }
-KINGLET_INLINE NativeInt signed_max(NativeInt a, NativeInt b) {
-  return (NativeInt)_mm512_max_epi32((__m512i)a, (__m512i)b);
-}
-KINGLET_INLINE NativeInt unsigned_max(NativeInt a, NativeInt b) {
-  return (NativeInt)_mm512_max_epu32((__m512i)a, (__m512i)b);
-}
-KINGLET_INLINE __mmask16 mask_of(size_t count) { return static_cast<__mmask16>((1u << count) - 1); }
-KINGLET_INLINE NativeFloat broadcast(float x) { return _mm512_set1_ps(x); }
-KINGLET_INLINE NativeInt broadcast_int(int32_t x) { return (NativeInt)_mm512_set1_epi32(x); }
-KINGLET_INLINE NativeFloat load_native(const float* p, Part part) {
-  return _mm512_maskz_loadu_ps(mask_of(part.count), p);
-}
-KINGLET_INLINE void store_native(float* p, NativeFloat x, Part part) {
-  _mm512_mask_storeu_ps(p, mask_of(part.count), x);
-}
-// Saturates the lanes to int8 and writes the first `count` of them, every byte exclusive-ored with `flip`.
-KINGLET_INLINE void narrow(void* p, NativeInt x, unsigned char flip, Part part) {
-  const __m128i bytes = _mm512_cvtsepi32_epi8((__m512i)x);
-  _mm_mask_storeu_epi8(p, mask_of(part.count), _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(flip))));
-}
-KINGLET_INLINE void narrow(void* p, NativeInt x, unsigned char flip, Full) {
-  const __m128i bytes = _mm512_cvtsepi32_epi8((__m512i)x);
-  _mm_storeu_si128(static_cast<__m128i*>(p), _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(flip))));
-}
-KINGLET_INLINE NativeInt widen(const int8_t* p) {
-  return (NativeInt)_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
-KINGLET_INLINE Float8 halve(NativeFloat x, int half) {
-  return half == 0 ? _mm512_castps512_ps256(x) : _mm512_extractf32x8_ps(x, 1);
-}
-// a0 b0 a1 b1 … into 2·kNative lanes of memory.
-KINGLET_INLINE void store_interleaved(void* p, NativeInt a, NativeInt b) {
-  const __m512i first = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  const __m512i second = _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8);
-  _mm512_storeu_si512(p, _mm512_permutex2var_epi32((__m512i)a, first, (__m512i)b));
-  _mm512_storeu_si512(static_cast<char*>(p) + 64, _mm512_permutex2var_epi32((__m512i)a, second, (__m512i)b));
-}
-
-#elif defined(KINGLET_VEC_AVX2)
-
-KINGLET_INLINE NativeFloat broadcast(float x) { return _mm256_set1_ps(x); }
-KINGLET_INLINE NativeInt broadcast_int(int32_t x) { return (NativeInt)_mm256_set1_epi32(x); }
-KINGLET_INLINE NativeFloat load_native(const float* p, Part part) {
-  return _mm256_maskload_ps(p, (__m256i)lane_mask(part.count));
-}
-KINGLET_INLINE void store_native(float* p, NativeFloat x, Part part) {
-  _mm256_maskstore_ps(p, (__m256i)lane_mask(part.count), x);
-}
-KINGLET_INLINE __m128i narrow_to_8(NativeInt x, unsigned char flip) {
-  const __m256i words = _mm256_packs_epi32((__m256i)x, (__m256i)x);
-  const __m128i lanes = _mm_unpacklo_epi64(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-  return _mm_xor_si128(_mm_packs_epi16(lanes, lanes), _mm_set1_epi8(static_cast<char>(flip)));
-}
-// Saturates the lanes (of int16's range) to int8 and writes the first `count` of them, all 8 or none.
-KINGLET_INLINE void narrow(void* p, NativeInt x, unsigned char flip, Part part) {
-  if (part.count != 0) {
-    _mm_storel_epi64(static_cast<__m128i*>(p), narrow_to_8(x, flip));
-  }
-}
-KINGLET_INLINE void narrow(void* p, NativeInt x, unsigned char flip, Full) {
-  _mm_storel_epi64(static_cast<__m128i*>(p), narrow_to_8(x, flip));
-}
-KINGLET_INLINE NativeInt widen(const int8_t* p) {
-  return (NativeInt)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-}
-KINGLET_INLINE Float4 halve(NativeFloat x, int half) {
-  return half == 0 ? _mm256_castps256_ps128(x) : _mm256_extractf128_ps(x, 1);
-}
-KINGLET_INLINE void store_interleaved(void* p, NativeInt a, NativeInt b) {
-  const __m256i low = _mm256_unpacklo_epi32((__m256i)a, (__m256i)b);
-  const __m256i high = _mm256_unpackhi_epi32((__m256i)a, (__m256i)b);
-  auto* out = static_cast<__m256i*>(p);
-  _mm256_storeu_si256(out, _mm256_permute2x128_si256(low, high, 0x20));
-  _mm256_storeu_si256(out + 1, _mm256_permute2x128_si256(low, high, 0x31));
-}
-
-#endif
-
-#if defined(KINGLET_VEC_AVX512)
-KINGLET_INLINE Float4 halve(Float8 x, int half) {
-  return half == 0 ? _mm256_castps256_ps128(x) : _mm256_extractf128_ps(x, 1);
-}
-#endif
 
 // ---- Lanes ---------------------------------------------------------------------------------------------------------
 
@@ -362,10 +214,19 @@ KINGLET_INLINE void store_padded(float* p, Floats<N> x, Part part) {
   store(p, keep(x, part), Part{(part.count + 15) / 16 * 16});
 }
 
+#if defined(KINGLET_VEC_NEON)
+KINGLET_INLINE Bytes16 saturated_bytes(Ints<16> x) {
+  return narrow_16(x.low.low.v, x.low.high.v, x.high.low.v, x.high.high.v);
+}
+#endif
+
 // Saturates to int8, exclusive-ors with `flip`, and stores the bytes that exist: all, or a multiple of 8.
 template <int N, typename Count>
 KINGLET_INLINE void store_bytes(void* p, Ints<N> x, unsigned char flip, Count count) {
-  if constexpr (N == kNative) {
+  if constexpr (kNativeBytes == 16 && N == 16) {
+    const auto bytes = saturated_bytes(x);
+    store_16(p, bytes ^ flip, count);
+  } else if constexpr (N == kNative) {
     narrow(p, x.v, flip, count);
   } else {
     store_bytes(p, x.low, flip, low_part(count, N / 2));
@@ -397,13 +258,15 @@ KINGLET_INLINE void store_interleaved(void* p, Ints<N> a, Ints<N> b) {
 
 template <typename Operation>
 KINGLET_INLINE Float4 reduce(Float4 x, Operation operation) {
-  x = operation(x, (Float4)_mm_movehl_ps(x, x));
-  return operation(x, (Float4)_mm_shuffle_ps(x, x, 1));
+  x = operation(x, upper_half(x));
+  return operation(x, second_lane(x));
 }
+#if !defined(KINGLET_VEC_NEON)
 template <typename Operation>
 KINGLET_INLINE Float4 reduce(Float8 x, Operation operation) {
   return reduce(operation(halve(x, 0), halve(x, 1)), operation);
 }
+#endif
 #if defined(KINGLET_VEC_AVX512)
 template <typename Operation>
 KINGLET_INLINE Float4 reduce(NativeFloat x, Operation operation) {

@@ -10,13 +10,13 @@ namespace {
 template <ActivationLayout kLayout, int kRows>
 KINGLET_INLINE void softmax_rows(const SoftmaxQuantize& args, size_t row) {
   const float* scores = args.scores + row * args.stride;
-  const size_t row_bytes = round_up(args.n, 8);
-  auto* p = static_cast<unsigned char*>(args.p) + row * row_bytes;
+  unsigned char* p[kRows];
 
   Floats<32> maxima[kRows];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
     maxima[r] = set<32>(scores[r * args.stride]);
+    p[r] = activation_row<kLayout>(args.p, args.n, row + r);
   }
   for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
 #pragma GCC unroll 4
@@ -38,7 +38,7 @@ KINGLET_INLINE void softmax_rows(const SoftmaxQuantize& args, size_t row) {
       const Ints<32> values =
           keep(bits_of(e + set<32>(kRound)) - set_int<32>(kRoundBits), count) - set_int<32>(128);
       sums[r] = sums[r] + values;
-      store_bytes(p + r * row_bytes + j, values, kFlip<kLayout>, padded_to_8(count));
+      store_activations<kLayout>(p[r], j, values, count);
     }
   });
   const auto lanes = static_cast<int32_t>(round_up(args.n, 32));
@@ -57,6 +57,7 @@ void softmax_quantize(const SoftmaxQuantize& args) {
   for (; i < args.m; ++i) {
     softmax_rows<kLayout, 1>(args, i);
   }
+  clear_missing_rows<kLayout>(args.p, args.m, args.n);
 }
 
 }  // namespace

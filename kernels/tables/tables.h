@@ -1,4 +1,4 @@
-// One table of functions per line of gemm_s8/kernels.inc, each defined by tables/<isa>.cc.
+// One table of functions per line of gemm_s8/kernels.inc, defined in the file of its vectors.
 #pragma once
 
 #include "kernels.h"

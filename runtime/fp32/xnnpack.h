@@ -32,7 +32,7 @@ class XnnpackOperators {
 
  private:
   Buffer<void*> operators_;
-  void* threads_ = nullptr;
+  [[maybe_unused]] void* threads_ = nullptr;  // a pthreadpool_t; unused without XNNPACK
   size_t packed_bytes_ = 0;
 };
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "kernels/layout.h"
 #include "kernels/processor.h"
 
 namespace kinglet::kernels {
@@ -43,6 +44,17 @@ void probe_avx512_vnni() {
   asm volatile("vzeroupper");
 }
 
+// The same on 256 bits.
+void probe_avx_vnni() {
+#define STEP(n) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #n "\n"
+  for (int i = 0; i < kProbeSteps; ++i) {
+    asm volatile(STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
+                 ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
+  }
+#undef STEP
+  asm volatile("vzeroupper");
+}
+
 // The four instructions that 32 products cost without VNNI.
 void probe_avx2() {
 #define STEP(sum, product)                                                                                  \
@@ -56,6 +68,53 @@ void probe_avx2() {
 #undef STEP
   asm volatile("vzeroupper");
 }
+#elif defined(__aarch64__)
+#if defined(__clang__)
+#define TARGET(extension) extension
+#else
+#define TARGET(extension) "arch=armv8.2-a+" extension
+#endif
+// Sums in v0 to v23 where one instruction makes 16 or 32 products.
+#define ALL_SUMS(step)                                                                                        \
+  step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) step(10) step(11) step(12) \
+  step(13) step(14) step(15) step(16) step(17) step(18) step(19) step(20) step(21) step(22) step(23)
+#define SUMS                                                                                                       \
+  "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", \
+      "v18", "v19", "v20", "v21", "v22", "v23"
+__attribute__((target(TARGET("dotprod")))) void probe_neon_dotprod() {
+#define STEP(n) "sdot v" #n ".4s, v24.16b, v25.4b[0]\n"
+  for (int i = 0; i < kProbeSteps; ++i) {
+    asm volatile(ALL_SUMS(STEP)::: SUMS);
+  }
+#undef STEP
+}
+
+__attribute__((target(TARGET("i8mm")))) void probe_neon_i8mm() {
+#define STEP(n) "smmla v" #n ".4s, v24.16b, v25.16b\n"
+  for (int i = 0; i < kProbeSteps; ++i) {
+    asm volatile(ALL_SUMS(STEP)::: SUMS);
+  }
+#undef STEP
+}
+
+// The three instructions that 16 products cost on ARMv8.0.
+void probe_neon() {
+#define MULTIPLY(sum, product) "smull v" #product ".8h, v24.8b, v25.8b\n"
+#define MULTIPLY_ADD(sum, product) "smlal v" #product ".8h, v24.8b, v25.8b\n"
+#define ADD_PAIRS(sum, product) "sadalp v" #sum ".4s, v" #product ".8h\n"
+#define EIGHT(step) \
+  step(0, 8) step(1, 9) step(2, 10) step(3, 11) step(4, 12) step(5, 13) step(6, 14) step(7, 15)
+  for (int i = 0; i < kProbeSteps; ++i) {
+    asm volatile(EIGHT(MULTIPLY) EIGHT(MULTIPLY_ADD) EIGHT(ADD_PAIRS)::: SUMS);
+  }
+#undef EIGHT
+#undef ADD_PAIRS
+#undef MULTIPLY_ADD
+#undef MULTIPLY
+}
+#undef SUMS
+#undef TARGET
+#undef ALL_SUMS
 #endif
 
 // Operations per second that `isa` can reach here, or 0 where no probe exists.
@@ -66,9 +125,23 @@ double int8_peak(Isa isa) {
   if (isa == Isa::avx512_vnni) {
     probe = probe_avx512_vnni;
     operations = 12.0 * 64 * 2 * kProbeSteps;
+  } else if (isa == Isa::avx_vnni) {
+    probe = probe_avx_vnni;
+    operations = 12.0 * 32 * 2 * kProbeSteps;
   } else if (isa == Isa::avx2) {
     probe = probe_avx2;
     operations = 12.0 * 32 * 2 * kProbeSteps;
+  }
+#elif defined(__aarch64__)
+  if (isa == Isa::neon_i8mm) {
+    probe = probe_neon_i8mm;
+    operations = 24.0 * 32 * 2 * kProbeSteps;
+  } else if (isa == Isa::neon_dotprod) {
+    probe = probe_neon_dotprod;
+    operations = 24.0 * 16 * 2 * kProbeSteps;
+  } else if (isa == Isa::neon) {
+    probe = probe_neon;
+    operations = 8.0 * 16 * 2 * kProbeSteps;
   }
 #endif
   double best = 0;
@@ -136,10 +209,8 @@ struct Product {
   }
 
   GemmS8 args(ActivationLayout layout, Vector<int8_t>& activations) {
-    activations = a;
-    for (int8_t& x : activations) {
-      x = static_cast<int8_t>(layout == ActivationLayout::rows_u8 ? x ^ 0x80 : x);
-    }
+    activations.resize(activation_bytes(layout, m, k));
+    test::pack_activations(a.data(), m, k, layout, activations.data());
     return {.a = activations.data(), .w = w.data(), .m = m, .n = n, .k = k, .row_scale = row_scale.data(),
             .zero_point = zero_point.data(), .column_scale = column_scale.data(), .column_sum = column_sum.data(),
             .bias = bias.data(), .out = out.data(), .out_stride = n};
@@ -199,7 +270,7 @@ void quantize_rows(benchmark::State& state, const Kernels& kernels, size_t m, si
   const Vector<float> x = random_floats(m * k, -3, 3);
   Vector<float> scale(m);
   Vector<int32_t> zero_point(m);
-  Vector<int8_t> q(m * k);
+  Vector<int8_t> q(activation_bytes(kernels.layout, m, k)), rows(m * k);
   row_kernel(
       state, kernels, m * k, [] {},
       [&](const Kernels& table) {
@@ -208,9 +279,8 @@ void quantize_rows(benchmark::State& state, const Kernels& kernels, size_t m, si
       },
       [&](const Kernels& table) {
         Vector<float> values = scale;
-        for (const int8_t byte : q) {
-          values.push_back(static_cast<int8_t>(table.layout == ActivationLayout::rows_u8 ? byte ^ 0x80 : byte));
-        }
+        test::unpack_activations(q.data(), m, k, table.layout, rows.data());
+        values.insert(values.end(), rows.begin(), rows.end());
         return values;
       });
 }
@@ -218,7 +288,7 @@ void quantize_rows(benchmark::State& state, const Kernels& kernels, size_t m, si
 void softmax_quantize(benchmark::State& state, const Kernels& kernels, size_t m, size_t n) {
   const Vector<float> scores = random_floats(m * n, -8, 8);
   Vector<float> inverse_sum(m);
-  Vector<int8_t> p(m * round_up(n, 8));
+  Vector<int8_t> p(activation_bytes(kernels.layout, m, n));
   row_kernel(
       state, kernels, m * n, [] {},
       [&](const Kernels& table) {
@@ -258,7 +328,7 @@ void add_norm(benchmark::State& state, const Kernels& kernels, size_t m, size_t 
 void quantize_head(benchmark::State& state, const Kernels& kernels, size_t m) {
   const size_t d = 32, m16 = round_up(m, 16);
   const Vector<float> x = random_floats(m * 384, -3, 3);
-  Vector<int8_t> q(m * d), k(m16 * d), v(d * round_up(m, 8));
+  Vector<int8_t> q(activation_bytes(kernels.layout, m, d)), k(m16 * d), v(d * round_up(m, 8));
   Vector<float> q_scale(m), k_scale(m16), v_scale(d);
   Vector<int32_t> k_sum(m16), v_sum(d);
   row_kernel(

@@ -51,7 +51,7 @@ Problem make_problem(size_t m, size_t n, size_t k, Extreme extreme, std::mt19937
 }
 
 std::vector<float> run(const Kernels& kernels, const Problem& p, bool with_bias, Edge edge) {
-  Guarded<int8_t> a(as_s8(p.a, kernels.layout), edge);  // the exclusive or is its own inverse
+  Guarded<int8_t> a(packed(p.a, p.m, p.k, kernels.layout), edge);
   Guarded<int8_t> w(p.w, edge);
   Guarded<float> row_scale(p.row_scale, edge), column_scale(p.column_scale, edge), bias(p.bias, edge);
   Guarded<int32_t> zero_point(p.zero_point, edge), column_sum(p.column_sum, edge);
@@ -133,7 +133,7 @@ TEST_CASE("gemm_s8: operands at any alignment") {
     const std::vector<float> expected = run(reference_table(), p, true, Edge::end);
     for (size_t shift = 0; shift < 64; shift += 7) {
       std::vector<int8_t> a(shift), w(shift);
-      const std::vector<int8_t> bytes = as_s8(p.a, table->layout);
+      const std::vector<int8_t> bytes = packed(p.a, p.m, p.k, table->layout);
       a.insert(a.end(), bytes.begin(), bytes.end());
       w.insert(w.end(), p.w.begin(), p.w.end());
       std::vector<float> out(expected.size());

@@ -30,6 +30,11 @@ Rows make_rows(size_t m, size_t k, Pattern pattern, std::mt19937_64& random) {
   return {m, k, stride, floats((m - 1) * stride + k, pattern, random)};
 }
 
+// Unspecified bytes where a row was not finite.
+std::vector<int8_t> activations(const Guarded<int8_t>& q, const Rows& rows, ActivationLayout layout, bool finite) {
+  return finite ? as_s8(q.values(), rows.m, rows.k, layout) : std::vector<int8_t>();
+}
+
 Result quantize_rows(const Kernels& kernels, const Rows& rows, const std::vector<float>& input_scale, Edge edge) {
   Guarded<float> x(rows.x, edge), scales(input_scale, edge), scale(rows.m, edge);
   Guarded<int8_t> q(activation_bytes(kernels.layout, rows.m, rows.k), edge);
@@ -37,7 +42,7 @@ Result quantize_rows(const Kernels& kernels, const Rows& rows, const std::vector
   const bool finite = kernels.quantize_rows({.x = x.data(), .m = rows.m, .k = rows.k, .stride = rows.stride,
                                              .input_scale = input_scale.empty() ? nullptr : scales.data(),
                                              .q = q.data(), .scale = scale.data(), .zero_point = zero_point.data()});
-  return {finite, as_s8(q.values(), kernels.layout), scale.values(), zero_point.values()};
+  return {finite, activations(q, rows, kernels.layout, finite), scale.values(), zero_point.values()};
 }
 
 Result quantize_queries(const Kernels& kernels, const Rows& rows, float multiplier, Edge edge) {
@@ -45,7 +50,7 @@ Result quantize_queries(const Kernels& kernels, const Rows& rows, float multipli
   Guarded<int8_t> q(activation_bytes(kernels.layout, rows.m, rows.k), edge);
   const bool finite = kernels.quantize_queries({.x = x.data(), .m = rows.m, .k = rows.k, .stride = rows.stride,
                                                 .multiplier = multiplier, .q = q.data(), .scale = scale.data()});
-  return {finite, as_s8(q.values(), kernels.layout), scale.values(), {}};
+  return {finite, activations(q, rows, kernels.layout, finite), scale.values(), {}};
 }
 
 Result pack_keys(const Kernels& kernels, const Rows& rows, Edge edge) {
@@ -73,7 +78,7 @@ Result softmax_quantize(const Kernels& kernels, const Rows& rows, Edge edge) {
   Guarded<int8_t> p(activation_bytes(kernels.layout, rows.m, rows.k), edge);
   kernels.softmax_quantize({.scores = scores.data(), .m = rows.m, .n = rows.k, .stride = rows.stride, .p = p.data(),
                             .inverse_sum = inverse_sum.data()});
-  return {true, as_s8(p.values(), kernels.layout), inverse_sum.values(), {}};
+  return {true, activations(p, rows, kernels.layout, true), inverse_sum.values(), {}};
 }
 
 void check_rows(const std::vector<const Kernels*>& tables, const Rows& rows, Pattern pattern, Edge edge,

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "kernels/layout.h"
 #include "kernels/processor.h"
 
 namespace kinglet::kernels::test {
@@ -92,14 +93,19 @@ bool same_bytes(const std::vector<T>& a, const std::vector<T>& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
-// Activations of any layout as rows_s8.
-inline std::vector<int8_t> as_s8(std::vector<int8_t> bytes, ActivationLayout layout) {
-  if (layout == ActivationLayout::rows_u8) {
-    for (int8_t& byte : bytes) {
-      byte = static_cast<int8_t>(byte ^ 0x80);
-    }
-  }
+// m rows of k in rows_s8 as `layout`.
+inline std::vector<int8_t> packed(const std::vector<int8_t>& rows, size_t m, size_t k, ActivationLayout layout) {
+  std::vector<int8_t> bytes(activation_bytes(layout, m, k));
+  pack_activations(rows.data(), m, k, layout, bytes.data());
   return bytes;
+}
+
+// Activations of any layout as rows_s8. Checks that nothing is written but the rows, their copies, and the number 0.
+inline std::vector<int8_t> as_s8(const std::vector<int8_t>& bytes, size_t m, size_t k, ActivationLayout layout) {
+  std::vector<int8_t> rows(m * round_up(k, 8));
+  unpack_activations(bytes.data(), m, k, layout, rows.data());
+  CHECK(same_bytes(packed(rows, m, k, layout), bytes));
+  return rows;
 }
 
 // Rows that bring out the corners of number handling.

@@ -292,6 +292,33 @@ EmbedTableSpec ModelSpec::add_embedding(const std::string& name, fmt::EmbedIndex
   return entry;
 }
 
+flatbuffers::Offset<fmt::Tokenizer> smallest_tokenizer(FlatBufferBuilder& builder) {
+  const std::vector<uint8_t> pool = {6, '[', 'U', 'N', 'K', ']'};
+  const std::vector<uint32_t> empty_trie(256);  // the root and the places of its 256 children, none of them there
+  const std::vector<uint32_t> none;
+  const std::vector<fmt::TemplatePiece> single = {{-1, 0}};
+  const std::vector<fmt::TemplatePiece> pair = {{-1, 0}, {-2, 0}};
+  const auto map = fmt::CreateCharMap(builder, builder.CreateVector(std::vector<uint16_t>()),
+                                      builder.CreateVector(std::vector<uint16_t>()),
+                                      builder.CreateVector(std::vector<uint8_t>()), 0);
+  const auto model =
+      fmt::CreateWordPiece(builder, builder.CreateVector(empty_trie), builder.CreateString("##"), 0, 100);
+  const auto added = [&] {
+    return fmt::CreateAddedTokens(builder, builder.CreateVector(empty_trie),
+                                  builder.CreateVectorOfStructs(std::vector<fmt::AddedToken>()));
+  };
+  const auto raw = added();
+  const auto normalized = added();
+  const auto pool_bytes = builder.CreateVector(pool);
+  const auto pool_index = builder.CreateVector(std::vector<uint32_t>{0});
+  const auto spaces = builder.CreateVector(none);
+  const auto word_chars = builder.CreateVector(none);
+  const auto single_pieces = builder.CreateVectorOfStructs(single);
+  const auto pair_pieces = builder.CreateVectorOfStructs(pair);
+  return fmt::CreateTokenizer(builder, 0, 1, pool_bytes, pool_index, map, fmt::TokenModel::WordPiece, model.Union(),
+                              raw, normalized, spaces, word_chars, single_pieces, pair_pieces);
+}
+
 namespace {
 
 // Adds a small BERT's parts to a spec.

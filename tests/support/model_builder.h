@@ -160,6 +160,9 @@ Bytes build_model(const ModelSpec& spec);
 // Computes all checksums of a file anew after its bytes were changed. Does nothing about a table that is not valid.
 void seal_model(Bytes& file);
 
+// The smallest tokenizer there is, for ModelSpec::tokenizer: its only token, 0, is "[UNK]", one for every word.
+flatbuffers::Offset<fmt::Tokenizer> smallest_tokenizer(flatbuffers::FlatBufferBuilder& builder);
+
 // A small BERT with random weights: embeddings, `layers` layers, and mean pooling with normalisation (task embed) or a
 // tanh pooler with a classifier (task classify; one label per entry of `labels`). Output "last_hidden_state", then
 // "sentence_embedding" or "logits". The same seed gives the same file.

@@ -1,0 +1,248 @@
+// kinglet bench: how fast a model runs here, next to what this machine can do at most.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <random>
+
+#include "cli/probe.h"
+#include "cli/progress.h"
+#include "cli/random_model.h"
+#include "cli/stream.h"
+#include "cli/task.h"
+#include "cli/text.h"
+#include "cli/workload.h"
+
+namespace kinglet::cli {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kWarmUpSeconds = 0.1;
+constexpr double kMeasureSeconds = 0.6;
+constexpr size_t kLeastRuns = 5;
+
+double milliseconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+}
+
+struct Row {
+  uint32_t length = 0;
+  size_t runs = 0;
+  double least = 0, median = 0;  // milliseconds a call
+  double operations = 0;         // a call
+};
+
+class BenchCommand : public Command {
+ public:
+  const char* name() const override { return "bench"; }
+  const char* summary() const override { return "Measure the speed of a model here"; }
+  const char* arguments() const override { return "[M.kgl]"; }
+  const char* manual() const override {
+    return "Times a model on random token ids of the given lengths; with --shape a model of a well-known shape with\n"
+           "random weights, made on the spot: bert-base, distilbert, minilm-l6 or bert-tiny. Tokenization is not\n"
+           "part of it. Each length is warmed up and then timed for at least 0.6 seconds and 5 calls.\n"
+           "\n"
+           "GOP/s counts the additions and multiplications of all matrix products and of attention, at the median\n"
+           "time. The peak is what a loop of the kernel path's own multiply-add instruction reaches on registers,\n"
+           "measured in the same run on as many threads; bandwidth is read speed from memory.\n"
+           "\n"
+           "Output: a table. With --json one object:\n"
+           "  {\"model\":…,\"precision\":…,\"isa\":…,\"threads\":1,\"batch\":1,\"load_ms\":…,\"session_ms\":…,\n"
+           "   \"session_bytes\":…,\"matrix_bytes\":…,\"peak_gops\":… or null,\"peak_instruction\":…,\"read_gbs\":…,\n"
+           "   \"results\":[{\"length\":16,\"runs\":…,\"min_ms\":…,\"median_ms\":…,\"tokens_per_second\":…,\n"
+           "                \"gops\":…,\"peak_share\":… or null}]}\n"
+           "\n"
+           "Examples:\n"
+           "  kinglet bench minilm.kgl --lengths 16,64,256\n"
+           "  kinglet bench --shape bert-base --threads 2 --json";
+  }
+
+  void add_options(CLI::App& app) override {
+    app.add_option("--shape", shape_, "bert-base, distilbert, minilm-l6 or bert-tiny, instead of M.kgl")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"bert-base", "distilbert", "minilm-l6", "bert-tiny"}));
+    app.add_option("--precision", precision_, "Of --shape: int8 (default) or fp32")
+        ->type_name("P")
+        ->check(CLI::IsMember({"int8", "fp32"}));
+    app.add_option("--lengths", lengths_, "Tokens per sequence (default 16,32,64,128,256, up to the model's limit)")
+        ->type_name("N,N,…");
+    add_number(app, "--batch", &batch_, 65536, "Sequences per call (default 1)");
+    add_number(app, "--threads", &threads_, 1024, "Compute with N threads (default 1)");
+    app.add_flag("--json", json_, "Print a JSON object");
+  }
+
+  int run(const std::vector<std::string>& arguments) override {
+    check_arguments(*this, arguments, 0, 1);
+    if (arguments.empty() != shape_.has_value()) {
+      throw UsageError(arguments.empty() ? "no model; expected M.kgl or --shape NAME"
+                                         : "both a model and --shape; expected one of them");
+    }
+    if (precision_ && !shape_) {
+      throw UsageError("--precision goes with --shape; a model file has its own");
+    }
+    std::vector<uint32_t> lengths;
+    if (lengths_) {
+      lengths = parse_numbers(*lengths_, "--lengths", 1u << 20);
+    }
+    ModelBytes bytes;
+    if (shape_) {
+      bytes = build_random_model(*find_shape(*shape_), precision_.value_or("int8") == "int8");
+    }
+    const auto load_begin = Clock::now();
+    const Model model = shape_ ? open_bytes(bytes) : open_model(arguments[0]);
+    load_ms_ = milliseconds_since(load_begin);
+    const Workload workload =
+        shape_ ? Workload::of_memory(bytes.data.get(), bytes.size) : Workload::of_file(arguments[0]);
+    const std::string path = shape_ ? *shape_ : arguments[0];
+
+    const uint32_t limit = model.info().max_length;
+    if (lengths.empty()) {
+      for (const uint32_t length : {16u, 32u, 64u, 128u, 256u}) {
+        if (length <= limit || lengths.empty()) {
+          lengths.push_back(std::min(length, limit));
+        }
+      }
+    }
+    const uint32_t longest = *std::max_element(lengths.begin(), lengths.end());
+    if (longest > limit) {
+      throw UsageError(format("--lengths: %u is above this model's limit of %u tokens", longest, limit));
+    }
+    SessionOptions options;
+    options.threads = threads_;
+    options.batch = batch_;
+    options.max_length = longest;
+    const kinglet_task task = model.info().task;
+    options.raw_outputs = task != KINGLET_TASK_EMBED && task != KINGLET_TASK_CLASSIFY;
+    const auto session_begin = Clock::now();
+    Session session = create_session(model, options, path);
+    session_ms_ = milliseconds_since(session_begin);
+
+    std::vector<Row> rows;
+    {
+      Progress progress;
+      for (const uint32_t length : lengths) {
+        progress.show(format("length %u", length), static_cast<double>(rows.size()) / static_cast<double>(lengths.size()));
+        rows.push_back(measure(session, length));
+        rows.back().operations = workload.operations(length, batch_);
+      }
+      progress.show("peak of this machine", 1);
+      peak_ = std::string_view(model.info().precision) == "int8" ? probe_int8(std::string(isa()), threads_)
+                                                                 : probe_fp32(threads_);
+      bandwidth_ = probe_bandwidth(threads_);
+    }
+    output().write(json_ ? json(path, model, session, workload, rows) : table(path, model, session, workload, rows));
+    output().flush();
+    return kExitGood;
+  }
+
+ private:
+  static Model open_bytes(const ModelBytes& bytes) {
+    Result<Model> model = Model::open_memory(bytes.data.get(), bytes.size);
+    if (!model) {
+      throw InputError("the random model cannot be opened: " + model.error().message());
+    }
+    return *std::move(model);
+  }
+
+  Row measure(Session& session, uint32_t length) {
+    std::mt19937 random(1);
+    const kinglet_model_info info = session.info();
+    std::vector<int32_t> ids(size_t{length} * batch_);
+    for (int32_t& id : ids) {
+      id = static_cast<int32_t>(random() % info.vocabulary);
+    }
+    std::vector<Input> inputs;
+    for (uint32_t i = 0; i < batch_; ++i) {
+      inputs.push_back(ids_input(ids.data() + size_t{i} * length, length));
+    }
+    std::vector<float> results(size_t{std::max(info.embedding_size, info.label_count)} * batch_);
+    const auto call = [&] {
+      const Result<void> result = info.task == KINGLET_TASK_EMBED
+                                      ? session.embed(inputs.data(), inputs.size(), results.data())
+                                  : info.task == KINGLET_TASK_CLASSIFY
+                                      ? session.classify(inputs.data(), inputs.size(), results.data())
+                                      : session.encode(inputs.data(), inputs.size());
+      if (!result) {
+        throw InputError(format("length %u: ", length) + result.error().message());
+      }
+    };
+    const auto warm_up = Clock::now();
+    do {
+      call();
+    } while (milliseconds_since(warm_up) < kWarmUpSeconds * 1e3);
+    std::vector<double> times;
+    const auto begin = Clock::now();
+    while (times.size() < kLeastRuns || milliseconds_since(begin) < kMeasureSeconds * 1e3) {
+      const auto from = Clock::now();
+      call();
+      times.push_back(milliseconds_since(from));
+    }
+    std::sort(times.begin(), times.end());
+    Row row;
+    row.length = length;
+    row.runs = times.size();
+    row.least = times.front();
+    row.median = times[times.size() / 2];
+    return row;
+  }
+
+  double tokens_per_second(const Row& row) const { return 1e3 * row.length * batch_ / row.median; }
+  double gops(const Row& row) const { return row.operations / row.median / 1e6; }
+
+  std::string table(const std::string& path, const Model& model, const Session& session, const Workload& workload,
+                    const std::vector<Row>& rows) const {
+    std::string out = shorten(path, SIZE_MAX) + (shape_ ? " (random weights)" : "") + ": " + model.info().precision +
+                      ", " + std::string(isa()) + format(", threads %u, sequences per call %u\n", threads_, batch_);
+    out += format("open and check %.1f ms, session %.1f ms and %s bytes; matrices %s bytes\n", load_ms_, session_ms_,
+                  group_digits(session.memory()).c_str(), group_digits(workload.matrix_bytes()).c_str());
+    out += peak_.gops > 0 ? format("measured here: peak %.0f GOP/s (%s), memory read %.1f GB/s\n\n", peak_.gops,
+                                   peak_.instruction.c_str(), bandwidth_)
+                          : format("measured here: memory read %.1f GB/s; no peak is known for this path\n\n", bandwidth_);
+    out += " length   min ms  median ms   tokens/s    GOP/s  of peak\n";
+    for (const Row& row : rows) {
+      out += format("%7u %8.3f %10.3f %10.0f %8.1f", row.length, row.least, row.median, tokens_per_second(row),
+                    gops(row)) +
+             (peak_.gops > 0 ? format("  %5.1f %%\n", 100 * gops(row) / peak_.gops) : "        -\n");
+    }
+    return out;
+  }
+
+  std::string json(const std::string& path, const Model& model, const Session& session, const Workload& workload,
+                   const std::vector<Row>& rows) const {
+    std::string out = "{\"model\":";
+    append_json(out, path);
+    out += ",\"random_weights\":" + std::string(shape_ ? "true" : "false") + ",\"precision\":";
+    append_json(out, model.info().precision);
+    out += ",\"isa\":";
+    append_json(out, isa());
+    out += format(",\"threads\":%u,\"batch\":%u,\"load_ms\":%.6g,\"session_ms\":%.6g,\"session_bytes\":%zu", threads_,
+                  batch_, load_ms_, session_ms_, session.memory());
+    out += ",\"matrix_bytes\":" + std::to_string(workload.matrix_bytes());
+    out += ",\"peak_gops\":" + (peak_.gops > 0 ? format("%.6g", peak_.gops) : "null") + ",\"peak_instruction\":";
+    append_json(out, peak_.instruction);
+    out += format(",\"read_gbs\":%.6g,\"results\":[", bandwidth_);
+    for (const Row& row : rows) {
+      out += format("%s{\"length\":%u,\"runs\":%zu,\"min_ms\":%.6g,\"median_ms\":%.6g,\"tokens_per_second\":%.6g",
+                    &row == rows.data() ? "" : ",", row.length, row.runs, row.least, row.median,
+                    tokens_per_second(row)) +
+             format(",\"gops\":%.6g,\"peak_share\":", gops(row)) +
+             (peak_.gops > 0 ? format("%.4g}", gops(row) / peak_.gops) : "null}");
+    }
+    return out + "]}\n";
+  }
+
+  std::optional<std::string> shape_, precision_, lengths_;
+  uint32_t batch_ = 1;
+  uint32_t threads_ = 1;
+  bool json_ = false;
+  double load_ms_ = 0, session_ms_ = 0, bandwidth_ = 0;
+  Peak peak_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_bench_command() { return std::make_unique<BenchCommand>(); }
+
+}  // namespace kinglet::cli

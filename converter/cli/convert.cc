@@ -1,0 +1,93 @@
+// kinglet convert: a checkpoint folder to a .kgl file.
+#include "convert.h"
+
+#include <CLI/CLI.hpp>
+#include <optional>
+
+#include "cli/command.h"
+#include "cli/progress.h"
+#include "cli/stream.h"
+#include "cli/text.h"
+
+namespace kinglet::cli {
+
+namespace {
+
+class ConvertCommand : public Command {
+ public:
+  const char* name() const override { return "convert"; }
+  const char* summary() const override { return "Convert a checkpoint to a .kgl file"; }
+  const char* arguments() const override { return "SRC -o OUT.kgl"; }
+  const char* manual() const override {
+    return "Reads a Hugging Face or sentence-transformers folder (or a weights file inside one) and writes one file\n"
+           "that holds all an app must ship: weights, tokenizer, labels, prompts and a self-test. OUT is written\n"
+           "under a temporary name and renamed when it is complete: it is never half a file.\n"
+           "\n"
+           "--precision int8 (the default) stores matrices and embedding tables in 8 bits and computes with them;\n"
+           "fp32 keeps everything as it is. --keep-fp32 excepts matrices by name, with * and ? as in file names;\n"
+           "`kinglet inspect` shows the names. --task says what the model is for where the checkpoint does not.\n"
+           "\n"
+           "Examples:\n"
+           "  kinglet convert all-MiniLM-L6-v2 -o minilm.kgl\n"
+           "  kinglet convert my-classifier -o c.kgl --labels negative,positive --keep-fp32 '*classifier*'";
+  }
+
+  void add_options(CLI::App& app) override {
+    app.add_option("-o,--output", output_, "The file to write; an existing one is replaced")->type_name("OUT.kgl");
+    app.add_option("--precision", precision_, "int8 (default) or fp32")
+        ->type_name("P")
+        ->check(CLI::IsMember({"int8", "fp32"}));
+    app.add_option("--task", task_, "What the model is for: embed, classify, tag, answer or fill-mask")
+        ->type_name("T")
+        ->check(CLI::IsMember({"embed", "classify", "tag", "answer", "fill-mask"}));
+    app.add_option("--labels", labels_, "The names of the labels instead of the checkpoint's")->type_name("a,b,…");
+    app.add_option("--keep-fp32", keep_fp32_, "Keep the matrices whose names match in fp32; may be repeated")
+        ->type_name("PATTERN")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+  }
+
+  int run(const std::vector<std::string>& arguments) override {
+    check_arguments(*this, arguments, 1, 1);
+    if (output_.empty()) {
+      throw UsageError("no output file; expected -o OUT.kgl");
+    }
+    convert::ConvertOptions options;
+    options.source = arguments[0];
+    options.output = output_;
+    options.precision = precision_;
+    options.task = task_;
+    if (labels_) {
+      options.labels = parse_names(*labels_, "--labels");
+    }
+    options.keep_fp32 = keep_fp32_;
+    convert::ConvertResult result;
+    {
+      Progress progress;
+      options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
+      result = convert::convert(options);
+    }
+    output().write(shorten(output_, SIZE_MAX) + ": " + group_digits(result.output_bytes) + " bytes, " + precision_ +
+                   format(" (%.1f %% of the checkpoint's ", result.source_bytes == 0
+                                                                ? 0.0
+                                                                : 100.0 * static_cast<double>(result.output_bytes) /
+                                                                      static_cast<double>(result.source_bytes)) +
+                   group_digits(result.source_bytes) + ")\n");
+    output().flush();
+    return kExitGood;
+  }
+
+ private:
+  std::string output_;
+  std::string precision_ = "int8";
+  std::optional<std::string> task_;
+  std::optional<std::string> labels_;
+  std::vector<std::string> keep_fp32_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_convert_command() { return std::make_unique<ConvertCommand>(); }
+
+}  // namespace kinglet::cli

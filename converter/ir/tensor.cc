@@ -1,0 +1,64 @@
+// Sources of numbers: a checkpoint, or memory.
+#include "ir/tensor.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace kinglet::convert {
+
+namespace {
+
+class MemorySource final : public Source {
+ public:
+  MemorySource(std::vector<float> values, uint64_t columns) : values_(std::move(values)), columns_(columns) {}
+
+  void read(uint64_t first, uint64_t count, float* out) const override {
+    std::copy_n(values_.data() + first * columns_, count * columns_, out);
+  }
+
+ private:
+  std::vector<float> values_;
+  uint64_t columns_;
+};
+
+class StoredSource final : public Source {
+ public:
+  StoredSource(StoredTensor stored, uint64_t columns) : stored_(std::move(stored)), columns_(columns) {}
+
+  void read(uint64_t first, uint64_t count, float* out) const override {
+    if (stored_.strides.empty()) {
+      read_elements(stored_, first * columns_, count * columns_, out);
+      return;
+    }
+    // Transposed tensors are rare; reading one row would read all of its bytes, so it is read once and kept.
+    std::call_once(once_, [&] {
+      all_.resize(stored_.element_count());
+      read_elements(stored_, 0, all_.size(), all_.data());
+    });
+    std::copy_n(all_.data() + first * columns_, count * columns_, out);
+  }
+
+ private:
+  StoredTensor stored_;
+  uint64_t columns_;
+  mutable std::once_flag once_;
+  mutable std::vector<float> all_;
+};
+
+}  // namespace
+
+std::vector<float> Tensor::read_all() const {
+  std::vector<float> values(rows() * columns());
+  source->read(0, rows(), values.data());
+  return values;
+}
+
+std::shared_ptr<const Source> stored_source(StoredTensor stored, uint64_t columns) {
+  return std::make_shared<StoredSource>(std::move(stored), columns);
+}
+
+std::shared_ptr<const Source> memory_source(std::vector<float> values, uint64_t columns) {
+  return std::make_shared<MemorySource>(std::move(values), columns);
+}
+
+}  // namespace kinglet::convert

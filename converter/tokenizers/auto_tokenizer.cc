@@ -1,0 +1,420 @@
+// PreTrainedTokenizerBase._from_pretrained, PreTrainedTokenizerFast.__init__ and BertTokenizerFast.__init__ as far as
+// they decide about the tokens of a text.
+#include "tokenizers/auto_tokenizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "error.h"
+
+namespace kinglet::convert {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// SPECIAL_TOKENS_ATTRIBUTES, in its order, but for the additional ones.
+constexpr const char* kSpecialKeys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                        "pad_token", "cls_token", "mask_token"};
+
+// Classes whose __init__ is that of BertTokenizerFast.
+const std::set<std::string> kBertLike = {"BertTokenizer",       "DistilBertTokenizer", "ElectraTokenizer",
+                                         "MobileBertTokenizer", "ConvBertTokenizer",   "SqueezeBertTokenizer",
+                                         "LayoutLMTokenizer",   "RetriBertTokenizer",  "LxmertTokenizer"};
+
+// Model types whose tokenizer is one of those, for folders that do not name a class.
+const std::set<std::string> kBertLikeTypes = {"bert",     "distilbert", "electra",       "mobilebert", "convbert",
+                                              "layoutlm", "squeezebert", "megatron-bert", "nezha",     "ernie",
+                                              "lxmert",   "visual_bert", "retribert",     "qdqbert"};
+
+// A special token of the configuration: a plain string, or one with options.
+struct Special {
+  AddedToken token;
+  bool plain = true;  // given as a string
+};
+
+class Loader {
+ public:
+  explicit Loader(const fs::path& folder) : folder_(folder) {}
+
+  std::optional<LoadedTokenizer> load();
+
+ private:
+  std::string path(const char* name) const { return (folder_ / name).string(); }
+  Field config(const char* key) const { return Field(path("tokenizer_config.json"), "", config_).get(key); }
+  void refuse_other_models() const;
+  std::string class_name() const;
+  void read_added_tokens_decoder();
+  void read_legacy_files();
+  Special read_special(const Field& field, bool from_map) const;
+  void read_specials(const std::string& class_name);
+  void convert_slow();
+  void add_tokens();
+  void override_normalizer(bool chinese);
+  uint64_t model_max_length() const;
+
+  fs::path folder_;
+  json config_ = json::object();
+  std::optional<json> tokenizer_json_;
+  std::map<int64_t, AddedToken> decoder_;          // added_tokens_decoder
+  std::map<std::string, AddedToken> token_map_;    // added_tokens_map
+  std::vector<std::pair<std::string, std::optional<Special>>> specials_;  // by key, in order; nothing: null
+  std::vector<Special> additional_;
+  WordPieceTokenizer tokenizer_;
+};
+
+std::optional<LoadedTokenizer> Loader::load() {
+  tokenizer_json_ = read_json(folder_ / "tokenizer.json");
+  if (auto found = read_json(folder_ / "tokenizer_config.json")) {
+    config_ = std::move(*found);
+  }
+  std::error_code code;
+  const bool vocab_txt = fs::exists(folder_ / "vocab.txt", code);
+  if (!tokenizer_json_ && !vocab_txt) {
+    refuse_other_models();
+    return std::nullopt;
+  }
+  const std::string name = class_name();
+  const bool generic = name == "PreTrainedTokenizer";
+  if (tokenizer_json_) {
+    tokenizer_ = read_tokenizer_json(path("tokenizer.json"), *tokenizer_json_);
+  }
+  if (!generic && name != "MPNetTokenizer" && kBertLike.count(name) == 0) {
+    throw Error(path("tokenizer_config.json") + ": tokenizer_class: \"" + name +
+                "\" is not implemented; the BERT-like WordPiece tokenizers are what is implemented so far");
+  }
+  for (const char* side : {"truncation_side", "padding_side"}) {
+    const Field field = config(side);
+    if (!field.is_null() && field.string() != "right" && (field.string() != "left" || side[0] == 't')) {
+      field.fail("\"" + field.string() + "\" is not implemented, expected \"right\"");
+    }
+  }
+  if (tokenizer_json_ && config("truncation_side").is_null()) {
+    const Field truncation = Field(path("tokenizer.json"), "", *tokenizer_json_).get("truncation");
+    if (truncation.has("direction") && truncation["direction"].string() != "Right") {
+      truncation["direction"].fail("truncation on the left is not implemented");
+    }
+  }
+  if (!config("split_special_tokens").is_null() && config("split_special_tokens").boolean()) {
+    config("split_special_tokens").fail("is not implemented, expected false");
+  }
+  if (const Field files = config("fast_tokenizer_files"); !files.is_null()) {
+    for (size_t i = 0; i < files.array().size(); ++i) {
+      if (files[i].string() != "tokenizer.json") {
+        files.fail("files for other versions of transformers are not supported, expected tokenizer.json only");
+      }
+    }
+  }
+  read_added_tokens_decoder();
+  read_specials(name);
+  if (!tokenizer_json_) {
+    if (kBertLike.count(name) == 0) {
+      throw Error(folder_.string() + ": " + name + " without a tokenizer.json is not implemented");
+    }
+    convert_slow();
+  }
+  add_tokens();
+  if (!generic) {
+    override_normalizer(name != "MPNetTokenizer");
+  }
+  return LoadedTokenizer{std::move(tokenizer_), model_max_length()};
+}
+
+void Loader::refuse_other_models() const {
+  static constexpr std::pair<const char*, const char*> kOthers[] = {
+      {"merges.txt", "BPE"}, {"spiece.model", "SentencePiece"}, {"sentencepiece.bpe.model", "SentencePiece"},
+      {"spm.model", "SentencePiece"}, {"tokenizer.model", "SentencePiece"}, {"vocab.json", "BPE"}};
+  std::error_code code;
+  for (const auto& [file, model] : kOthers) {
+    if (fs::exists(folder_ / file, code)) {
+      throw Error(path(file) + ": this is a " + model + " tokenizer; WordPiece is what is implemented so far");
+    }
+  }
+}
+
+// Without "Fast", as AutoTokenizer tries the fast class first.
+std::string Loader::class_name() const {
+  std::string name;
+  if (!config("tokenizer_class").is_null()) {
+    name = config("tokenizer_class").string();
+  } else if (const auto model = read_json(folder_ / "config.json")) {
+    const Field root(path("config.json"), "", *model);
+    if (!root.get("tokenizer_class").is_null()) {
+      name = root["tokenizer_class"].string();
+    } else if (!root.get("model_type").is_null()) {
+      const std::string type = root["model_type"].string();
+      name = type == "mpnet" ? "MPNetTokenizer" : kBertLikeTypes.count(type) != 0 ? "BertTokenizer" : type;
+    }
+  }
+  if (name.size() > 4 && name.compare(name.size() - 4, 4, "Fast") == 0) {
+    name.erase(name.size() - 4);
+  }
+  return name.empty() ? "BertTokenizer" : name;
+}
+
+void Loader::read_added_tokens_decoder() {
+  const Field decoder = config("added_tokens_decoder");
+  if (decoder.is_null()) {
+    read_legacy_files();
+    return;
+  }
+  for (const auto& [key, value] : decoder.object().items()) {
+    if (key.empty() || key.size() > 10 || key.find_first_not_of("0123456789") != std::string::npos) {
+      decoder.fail("expected ids as keys, got \"" + key + "\"");
+    }
+    const AddedToken token = read_added_token(decoder[key.c_str()]);
+    decoder_[std::stoll(key)] = token;
+  }
+  for (const auto& [id, token] : decoder_) {
+    token_map_[token.content] = token;
+  }
+}
+
+// special_tokens_map.json and added_tokens.json, which are read only when there is no added_tokens_decoder.
+void Loader::read_legacy_files() {
+  if (const auto map = read_json(folder_ / "special_tokens_map.json")) {
+    const Field root(path("special_tokens_map.json"), "", *map);
+    for (const auto& [key, value] : map->items()) {
+      if (key == "additional_special_tokens" && value.is_array()) {
+        json merged = config_.contains(key) && config_[key].is_array() ? config_[key] : json::array();
+        for (const json& token : value) {
+          json entry = token;
+          if (entry.is_object()) {
+            entry["special"] = true;
+          }
+          if (std::find(merged.begin(), merged.end(), entry) == merged.end()) {
+            merged.push_back(entry);
+          }
+        }
+        config_[key] = merged;
+        continue;
+      }
+      config_[key] = value;
+      if (value.is_object()) {
+        config_[key]["special"] = true;
+      }
+    }
+  }
+  if (const auto added = read_json(folder_ / "added_tokens.json")) {
+    std::set<std::string> special;
+    const auto note = [&](const json& value) {
+      if (value.is_string()) {
+        special.insert(value.get<std::string>());
+      } else if (value.is_object() && value.contains("content") && value["content"].is_string()) {
+        special.insert(value["content"].get<std::string>());
+      }
+    };
+    for (const char* key : kSpecialKeys) {
+      note(config_.contains(key) ? config_[key] : json());
+    }
+    if (config_.contains("additional_special_tokens") && config_["additional_special_tokens"].is_array()) {
+      for (const json& value : config_["additional_special_tokens"]) {
+        note(value);
+      }
+    }
+    const Field root(path("added_tokens.json"), "", *added);
+    for (const auto& [content, id] : added->items()) {
+      AddedToken token;
+      token.content = content;
+      token.special = special.count(content) != 0;
+      token.normalized = !token.special;
+      decoder_[static_cast<int64_t>(root[content.c_str()].number(0x7fffffff))] = token;
+    }
+  }
+  if (tokenizer_json_) {
+    const Field added = Field(path("tokenizer.json"), "", *tokenizer_json_)["added_tokens"];
+    for (size_t i = 0; i < added.array().size(); ++i) {
+      const AddedToken token = read_added_token(added[i]);
+      decoder_[static_cast<int64_t>(added[i]["id"].number(0x7fffffff))] = token;
+      token_map_[token.content] = token;
+    }
+  }
+}
+
+Special Loader::read_special(const Field& field, bool from_map) const {
+  Special special;
+  if (field.json().is_object()) {
+    special.token = read_added_token(field);
+    special.plain = false;
+  } else {
+    special.token.content = field.string();
+    special.token.special = true;
+  }
+  if (from_map) {
+    if (const auto found = token_map_.find(special.token.content); found != token_map_.end()) {
+      special = {found->second, false};
+    }
+  }
+  return special;
+}
+
+void Loader::read_specials(const std::string& class_name) {
+  const std::map<std::string, std::string> bert = {{"unk_token", "[UNK]"}, {"sep_token", "[SEP]"},
+                                                   {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"},
+                                                   {"mask_token", "[MASK]"}};
+  const std::map<std::string, std::string> mpnet = {{"bos_token", "<s>"},   {"eos_token", "</s>"},
+                                                    {"unk_token", "[UNK]"}, {"sep_token", "</s>"},
+                                                    {"pad_token", "<pad>"}, {"cls_token", "<s>"},
+                                                    {"mask_token", "<mask>"}};
+  const bool is_mpnet = class_name == "MPNetTokenizer";
+  const auto& defaults = is_mpnet ? mpnet : bert;
+  for (const char* key : kSpecialKeys) {
+    const bool given = config_.contains(key);
+    if (given && config_[key].is_null()) {
+      continue;
+    }
+    Special special;
+    if (given) {
+      special = read_special(config(key), true);
+    } else if (const auto found = defaults.find(key);
+               found != defaults.end() && class_name != "PreTrainedTokenizer") {
+      special.token.content = found->second;
+      special.token.special = true;
+    } else {
+      continue;
+    }
+    if (is_mpnet && special.plain) {
+      special.plain = false;
+      special.token.special = false;
+      special.token.lstrip = std::string(key) == "mask_token";
+    }
+    if (!special.token.content.empty()) {
+      specials_.emplace_back(key, special);
+    }
+  }
+  if (const Field more = config("additional_special_tokens"); !more.is_null()) {
+    for (size_t i = 0; i < more.array().size(); ++i) {
+      additional_.push_back(read_special(more[i], false));
+    }
+  }
+  // Named tokens of a model of its own kind come last.
+  if (const Field extra = config("extra_special_tokens"); extra.json().is_object()) {
+    for (const auto& [key, value] : extra.json().items()) {
+      additional_.push_back(read_special(extra[key.c_str()], false));
+    }
+  } else if (!extra.is_null() && !(extra.json().is_array() && extra.json().empty())) {
+    extra.fail("expected an object");
+  }
+}
+
+// BertConverter: the tokenizer of Python's BertTokenizer.
+void Loader::convert_slow() {
+  tokenizer_.vocabulary = read_vocab_txt(path("vocab.txt"), read_file(folder_ / "vocab.txt"));
+  const auto flag = [&](const char* key, bool value) {
+    return config_.contains(key) ? config(key).boolean() : value;
+  };
+  std::optional<bool> strip;
+  if (!config("strip_accents").is_null()) {
+    strip = config("strip_accents").boolean();
+  }
+  if (flag("do_basic_tokenize", true)) {
+    tokenizer_.set_normalizer(true, flag("tokenize_chinese_chars", true), strip, flag("do_lower_case", true));
+  } else {
+    tokenizer_.set_normalizer(true, false, false, false);
+  }
+  const auto token = [&](const std::string& key) -> std::string {
+    for (const auto& [name, special] : specials_) {
+      if (name == key && special) {
+        return special->token.content;
+      }
+    }
+    throw Error(path("tokenizer_config.json") + ": " + key + ": is null, but the tokenizer needs one");
+  };
+  tokenizer_.unknown_token = token("unk_token");
+  // The template's ids are those that the special tokens have once they are added.
+  const std::string cls = token("cls_token"), sep = token("sep_token");
+  AddedVocabulary added;
+  std::vector<AddedToken> all;
+  for (const auto& [id, decoded] : decoder_) {
+    all.push_back(decoded);
+  }
+  for (const auto& [name, special] : specials_) {
+    all.push_back(special->token);
+  }
+  added.add(all, tokenizer_.vocabulary, [](const std::string& text) { return text; });
+  const auto cls_id = static_cast<int32_t>(added.id(cls, tokenizer_.vocabulary).value());
+  const auto sep_id = static_cast<int32_t>(added.id(sep, tokenizer_.vocabulary).value());
+  constexpr int32_t a = TemplateEntry::kFirstText, b = TemplateEntry::kSecondText;
+  tokenizer_.single = {{cls_id, 0}, {a, 0}, {sep_id, 0}};
+  tokenizer_.pair = {{cls_id, 0}, {a, 0}, {sep_id, 0}, {b, 1}, {sep_id, 1}};
+}
+
+// What PreTrainedTokenizerFast.__init__ adds: everything in added_tokens_decoder, and the special tokens that are not
+// there. A special token with options differs from every string, so it is compared with tokens only.
+void Loader::add_tokens() {
+  std::vector<Special> all_special;
+  std::set<std::string> contents;
+  const auto note = [&](const Special& special) {
+    if (contents.insert(special.token.content).second) {
+      all_special.push_back(special);
+    }
+  };
+  for (const auto& [key, special] : specials_) {
+    note(*special);
+  }
+  for (const Special& special : additional_) {
+    note(special);
+  }
+  std::vector<AddedToken> tokens;
+  std::set<std::string> known;
+  for (const auto& [content, id] : tokenizer_.added.ids()) {
+    known.insert(content);
+  }
+  for (const auto& [id, token] : decoder_) {
+    tokens.push_back(token);
+    known.insert(token.content);
+  }
+  const size_t decoded = tokens.size();
+  for (const Special& special : all_special) {
+    const bool there =
+        special.plain ? known.count(special.token.content) != 0
+                      : std::find(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(decoded), special.token) !=
+                            tokens.begin() + static_cast<ptrdiff_t>(decoded);
+    if (!there) {
+      tokens.push_back(special.token);
+    }
+  }
+  for (AddedToken& token : tokens) {
+    token.special = token.special || contents.count(token.content) != 0;
+  }
+  if (!tokens.empty()) {
+    tokenizer_.add_tokens(tokens);
+  }
+}
+
+// The settings of the class win over those of tokenizer.json, its defaults too.
+void Loader::override_normalizer(bool chinese) {
+  if (!tokenizer_.has_normalizer) {
+    throw Error(path("tokenizer.json") + ": normalizer: is null, which transformers refuses for this tokenizer class");
+  }
+  const auto flag = [&](const char* key) { return config_.contains(key) ? config(key).boolean() : true; };
+  std::optional<bool> strip;
+  if (!config("strip_accents").is_null()) {
+    strip = config("strip_accents").boolean();
+  }
+  const NormalizerSettings& now = tokenizer_.normalizer;
+  tokenizer_.set_normalizer(now.clean_text, chinese ? flag("tokenize_chinese_chars") : now.chinese_chars, strip,
+                            flag("do_lower_case"));
+}
+
+uint64_t Loader::model_max_length() const {
+  for (const char* key : {"model_max_length", "max_len"}) {
+    const Field field = config(key);
+    if (field.is_null()) {
+      continue;
+    }
+    if (!field.json().is_number() || !(field.json().get<double>() >= 1)) {
+      field.fail("expected a number of tokens, got " + field.json().dump().substr(0, 40));
+    }
+    const double length = field.json().get<double>();
+    return length >= 4294967296.0 ? 0 : static_cast<uint64_t>(length);
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::optional<LoadedTokenizer> load_tokenizer(const fs::path& folder) { return Loader(folder).load(); }
+
+}  // namespace kinglet::convert

@@ -1,0 +1,26 @@
+// What AutoTokenizer of transformers 4.57.3 makes of a folder with a WordPiece tokenizer.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "tokenizers/compile.h"
+#include "tokenizers/wordpiece.h"
+
+namespace kinglet::convert {
+
+struct LoadedTokenizer {
+  WordPieceTokenizer tokenizer;
+  uint64_t model_max_length = 0;  // 0: none, or 1e29 and more
+};
+
+// Nothing when the folder has no tokenizer files. Throws Error for broken files and, by name, for what is not
+// implemented.
+std::optional<LoadedTokenizer> load_tokenizer(const std::filesystem::path& folder);
+
+// The tables of a loaded tokenizer. Throws Error when it contradicts itself.
+std::unique_ptr<CompiledTokenizer> compile_tokenizer(LoadedTokenizer loaded);
+
+}  // namespace kinglet::convert

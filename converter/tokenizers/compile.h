@@ -1,0 +1,28 @@
+// A checkpoint folder's tokenizer compiled into the tables of runtime/format/tokenizer.fbs.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "flatbuffers/flatbuffers.h"
+#include "tokenizer_generated.h"
+
+namespace kinglet::convert {
+
+// A compiled tokenizer that can be written into any number of FlatBuffers.
+class CompiledTokenizer {
+ public:
+  virtual ~CompiledTokenizer() = default;
+  virtual flatbuffers::Offset<fmt::Tokenizer> write(flatbuffers::FlatBufferBuilder& builder) const = 0;
+  virtual uint32_t size() const = 0;              // ids are below this
+  virtual uint64_t model_max_length() const = 0;  // 0: none, or 1e29 and more
+};
+
+// Reads tokenizer.json, or vocab.txt when there is none, with what tokenizer_config.json and special_tokens_map.json
+// override, as AutoTokenizer of transformers 4.57.3 does. Null when the folder has no tokenizer files at all. Throws
+// Error when they are broken or use a component that is not implemented (by its name).
+std::unique_ptr<CompiledTokenizer> compile_tokenizer(const std::filesystem::path& folder);
+
+}  // namespace kinglet::convert

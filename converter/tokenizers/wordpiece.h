@@ -1,0 +1,54 @@
+// A WordPiece tokenizer as `tokenizers` would have it in memory, before it is compiled into tables.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tokenizers/added_vocabulary.h"
+#include "tokenizers/charmap.h"
+#include "tokenizers/files.h"
+
+namespace kinglet::convert {
+
+struct TemplateEntry {
+  int32_t token;  // an id, or one of the texts
+  uint32_t type;
+  static constexpr int32_t kFirstText = -1, kSecondText = -2;
+};
+
+struct WordPieceTokenizer {
+  std::map<std::string, uint32_t> vocabulary;
+  std::string unknown_token = "[UNK]";
+  std::string continuation = "##";
+  uint64_t max_word_chars = 100;
+  bool has_normalizer = true;
+  NormalizerSettings normalizer;
+  std::optional<bool> strip_accents;  // as the file has it: normalizer.strip_accents is what it comes to
+  AddedVocabulary added;
+  std::vector<TemplateEntry> single, pair;
+
+  void set_normalizer(bool clean_text, bool chinese_chars, std::optional<bool> strip, bool lowercase);
+  // Adds tokens under the present normaliser.
+  void add_tokens(const std::vector<AddedToken>& tokens);
+  // The character map of the present normaliser. Not thread-safe.
+  const CharMapTables& charmap();
+
+ private:
+  std::optional<NormalizerSettings> charmap_settings_;
+  CharMapTables charmap_;
+};
+
+// tokenizer.json. Its truncation and padding are ignored. Throws Error, by name, for components that are not
+// implemented.
+WordPieceTokenizer read_tokenizer_json(const std::string& file, const nlohmann::json& json);
+
+// vocab.txt as Python reads it: universal newlines, later duplicates win.
+std::map<std::string, uint32_t> read_vocab_txt(const std::string& file, const std::string& text);
+
+// An object with the keys of tokenizers.AddedToken; `normalized` may be missing.
+AddedToken read_added_token(const Field& field);
+
+}  // namespace kinglet::convert

@@ -1,0 +1,56 @@
+// Where every tensor of the file lies, before any of it is written.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ir/model_ir.h"
+
+namespace kinglet::convert {
+
+// What a block of the weights section holds of an IR tensor.
+enum class Content : uint8_t {
+  values,      // f32, filled up with zeros to the shape
+  rounded,     // s8
+  scales,      // of the rounded rows, filled up with zeros
+  column_sums  // of the rounded rows, filled up with zeros
+};
+
+struct Block {
+  std::string name;
+  fmt::DType dtype;
+  fmt::Layout layout;
+  std::vector<uint32_t> shape;
+  uint64_t offset = 0, bytes = 0;
+  Content content;
+  uint32_t tensor;  // in ModelIR.tensors
+};
+
+// Ids of blocks, as fmt::Matrix has them.
+struct MatrixBlocks {
+  uint32_t weight;
+  int32_t scale = kNone, column_sum = kNone, bias = kNone;
+};
+
+struct TableBlocks {
+  uint32_t table;
+  int32_t scale = kNone;
+};
+
+struct NormBlocks {
+  uint32_t weight;
+  int32_t bias = kNone;
+};
+
+struct Layout {
+  std::vector<Block> blocks;  // in the order of the file; scales and sums come after what they belong to
+  std::vector<MatrixBlocks> matrices;
+  std::vector<NormBlocks> norms;
+  std::vector<std::vector<TableBlocks>> tables;  // of each EmbedOp, in the program's order
+  uint64_t bytes = 0;                            // of the weights section
+};
+
+Layout plan_layout(const ModelIR& model);
+
+}  // namespace kinglet::convert

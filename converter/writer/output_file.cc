@@ -1,0 +1,100 @@
+// Atomic output.
+#include "writer/output_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "base/text.h"
+#include "writer/cleanup.h"
+
+namespace kinglet::convert {
+
+namespace fs = std::filesystem;
+
+OutputFile::OutputFile(const fs::path& path) : path_(path) {
+  struct stat status;
+  if (path.empty()) {
+    refuse("the output path is empty");
+  }
+  if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    refuse(path.string(), S_ISDIR(status.st_mode) ? ": is a directory" : ": is not a regular file",
+           ", expected a file to write");
+  }
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (path.filename().empty()) {
+    refuse(path.string(), ": names a directory, expected a file to write");
+  }
+  // The name is entered in the cleanup list before the file exists: a signal in between finds nothing to remove.
+  static std::atomic<unsigned> counter = 0;
+  do {
+    forget_file(slot_);
+    temporary_ =
+        (folder / (".kinglet-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".tmp")).string();
+    slot_ = remember_file(temporary_.c_str());
+    fd_ = open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (fd_ < 0 && errno == EEXIST);
+  if (fd_ < 0) {
+    const int error = errno;
+    forget_file(slot_);
+    refuse(path.string(), ": cannot be written: no file can be made in ", folder.string(), ": ", std::strerror(error));
+  }
+}
+
+OutputFile::~OutputFile() {
+  if (fd_ >= 0) {
+    close(fd_);
+  }
+  if (!temporary_.empty()) {
+    unlink(temporary_.c_str());
+  }
+  forget_file(slot_);
+}
+
+void OutputFile::write(uint64_t offset, const void* data, size_t size) {
+  const auto* next = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t written = pwrite(fd_, next, size, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      fail(written < 0 ? errno : ENOSPC);
+    }
+    next += written;
+    offset += static_cast<uint64_t>(written);
+    size -= static_cast<size_t>(written);
+  }
+}
+
+void OutputFile::commit() {
+  if (fsync(fd_) != 0) {
+    fail(errno);
+  }
+  // Some file systems report a full disk only here.
+  const int closed = close(fd_);
+  fd_ = -1;
+  if (closed != 0 && errno != EINTR) {
+    fail(errno);
+  }
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    fail(errno);
+  }
+  temporary_.clear();
+  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  if (const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); directory >= 0) {
+    fsync(directory);  // where a file system cannot do this, the rename is as durable as it gets
+    close(directory);
+  }
+}
+
+void OutputFile::fail(int error) const {
+  refuse(path_.string(), ": cannot be written: ", std::strerror(error), "; nothing was left behind");
+}
+
+}  // namespace kinglet::convert

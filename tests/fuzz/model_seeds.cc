@@ -1,0 +1,53 @@
+// Writes small models of every kind into the folder that is named: the first inputs of model_fuzz.
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "support/model_builder.h"
+
+namespace {
+
+using namespace kinglet;
+using namespace kinglet::test;
+
+bool write(const std::string& folder, const char* name, const ModelSpec& spec) {
+  const Bytes bytes = build_model(spec);
+  std::ofstream stream(folder + "/" + name, std::ios::binary);
+  stream.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  return stream.good();
+}
+
+BertOptions tiny(bool int8, fmt::Task task) {
+  BertOptions options;
+  options.int8 = int8;
+  options.layers = 1;
+  options.heads = 1;
+  options.head_dim = int8 ? 16 : 4;
+  options.width = 4;
+  options.inner = 4;
+  options.vocabulary = 5;
+  options.max_length = 4;
+  options.task = task;
+  return options;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 2) {
+    std::fprintf(stderr, "usage: model_seeds FOLDER\n");
+    return 2;
+  }
+  ModelSpec everything = small_bert(tiny(true, fmt::Task::classify));
+  everything.prompts = {{"query", "query: "}};
+  everything.default_prompt = 0;
+  everything.samples = {{"a", {1, 2}, {0, 1}, "logits", {0.5f, 0.25f}, 1}};
+  everything.provenance = {"source", "0.1.0", {"quantize"}, {{"sst2", "accuracy", 0.9}}};
+  everything.tokenizer = smallest_tokenizer;
+  const std::string folder = arguments[1];
+  return write(folder, "fp32-embed", small_bert(tiny(false, fmt::Task::embed))) &&
+                 write(folder, "int8-embed", small_bert(tiny(true, fmt::Task::embed))) &&
+                 write(folder, "int8-everything", everything)
+             ? 0
+             : 1;
+}

@@ -1,0 +1,137 @@
+// libFuzzer target for the tokenizer. The first byte of an input chooses:
+//   even: the rest is text for one of four fixed tokenizers: prefix, text and pair, separated by two 0xff 0xfe
+//   odd:  the rest is a FlatBuffer table of a tokenizer, which must be refused or work on any text
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "flatbuffers/flatbuffers.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizers/auto_tokenizer.h"
+
+namespace {
+
+using kinglet::Tokenizer;
+using kinglet::TokenSink;
+
+struct Fixed {
+  flatbuffers::FlatBufferBuilder builder;
+  Tokenizer tokenizer;
+
+  explicit Fixed(unsigned kind) {
+    kinglet::convert::LoadedTokenizer loaded;
+    auto& tokenizer_source = loaded.tokenizer;
+    for (const char* token : {"[UNK]", "[CLS]", "[SEP]", "a", "##a", "b", "##b", "ab", "##ba", "!", "é", "##é", "中",
+                              "\xe3\x80\xae", "##\xe3\x80\xae", "\xe1\x84\x80", "##\xe1\x85\xa1", "가", "##\xf0\x9d\x85\xa5"}) {
+      tokenizer_source.vocabulary.emplace(token, static_cast<uint32_t>(tokenizer_source.vocabulary.size()));
+    }
+    tokenizer_source.single = {{1, 0}, {-1, 0}, {2, 0}};
+    tokenizer_source.pair = {{1, 0}, {-1, 0}, {2, 0}, {-2, 1}, {2, 1}};
+    tokenizer_source.max_word_chars = kind & 1 ? UINT64_MAX : 100;
+    tokenizer_source.set_normalizer((kind & 2) == 0, (kind & 2) == 0, (kind & 1) == 0, (kind & 2) == 0);
+    std::vector<kinglet::convert::AddedToken> added;
+    const char* contents[] = {"[MASK]", "<s>", " ", "ab", "É", "[", "b"};
+    for (unsigned i = 0; i < std::size(contents); ++i) {
+      kinglet::convert::AddedToken token;
+      token.content = contents[i];
+      token.normalized = i % 2 == (kind & 1);
+      token.lstrip = (i & 1) != 0;
+      token.rstrip = (i & 2) != 0;
+      token.single_word = (i & 4) != 0;
+      added.push_back(token);
+    }
+    tokenizer_source.add_tokens(added);
+    const auto compiled = kinglet::convert::compile_tokenizer(std::move(loaded));
+    builder.Finish(compiled->write(builder));
+    kinglet::Error error;
+    if (Tokenizer::open(*flatbuffers::GetRoot<kinglet::fmt::Tokenizer>(builder.GetBufferPointer()), compiled->size(),
+                        2, &tokenizer, error) != KINGLET_OK) {
+      std::abort();
+    }
+  }
+};
+
+// Encodes into arrays that are exactly as long as they are said to be, and checks what must hold for every text.
+void encode(const Tokenizer& tokenizer, std::string_view prefix, std::string_view text, const std::string_view* pair,
+            size_t max_length, size_t capacity) {
+  std::vector<int32_t> ids(capacity), types(capacity);
+  std::vector<kinglet_span> offsets(capacity);
+  TokenSink sink{ids.data(), types.data(), offsets.data(), capacity, 0, false};
+  kinglet::Error error;
+  if (tokenizer.encode(prefix, text, pair, max_length, sink, error) != KINGLET_OK) {
+    return;
+  }
+  const size_t longest = pair != nullptr && pair->size() > text.size() ? pair->size() : text.size();
+  for (size_t i = 0; i < sink.size && i < capacity; ++i) {
+    if (offsets[i].begin != KINGLET_NO_OFFSET && (offsets[i].end < offsets[i].begin || offsets[i].end > longest)) {
+      std::abort();
+    }
+    if (ids[i] < 0) {
+      std::abort();
+    }
+  }
+}
+
+void fuzz_text(unsigned kind, std::string_view data) {
+  static const std::unique_ptr<Fixed> fixed[] = {std::make_unique<Fixed>(0), std::make_unique<Fixed>(1),
+                                                 std::make_unique<Fixed>(2), std::make_unique<Fixed>(3)};
+  std::string_view parts[3];
+  size_t count = 0;
+  for (; count < 2; ++count) {
+    const size_t end = data.find("\xff\xfe");
+    if (end == std::string_view::npos) {
+      break;
+    }
+    parts[count] = data.substr(0, end);
+    data.remove_prefix(end + 2);
+  }
+  parts[count] = data;
+  const Tokenizer& tokenizer = fixed[kind & 3]->tokenizer;
+  const std::string_view prefix = count > 0 ? parts[0] : std::string_view();
+  const std::string_view text = count > 0 ? parts[1] : parts[0];
+  const std::string_view* pair = count > 1 ? &parts[2] : nullptr;
+  const size_t max_length = kind >> 2 & 15;
+  encode(tokenizer, prefix, text, pair, max_length, max_length == 0 ? 4 * (data.size() + text.size()) : max_length);
+}
+
+void fuzz_table(const uint8_t* data, size_t size) {
+  // FlatBuffers want aligned memory, as the loader gives them.
+  std::vector<uint64_t> aligned((size + 7) / 8);
+  std::copy(data, data + size, reinterpret_cast<uint8_t*>(aligned.data()));
+  const auto* bytes = reinterpret_cast<const uint8_t*>(aligned.data());
+  flatbuffers::Verifier verifier(bytes, size);
+  if (!verifier.VerifyBuffer<kinglet::fmt::Tokenizer>(nullptr)) {
+    return;
+  }
+  Tokenizer tokenizer;
+  kinglet::Error error;
+  if (Tokenizer::open(*flatbuffers::GetRoot<kinglet::fmt::Tokenizer>(bytes), 1 << 20, 2, &tokenizer, error) !=
+      KINGLET_OK) {
+    return;
+  }
+  const std::string_view own(reinterpret_cast<const char*>(data), size < 512 ? size : 512);
+  encode(tokenizer, {}, own, nullptr, 0, 64);
+  encode(tokenizer, "a\xcc", "\x81 [MASK] ab\xe3\x80\xae\xcc\x81 中가é!<s>", &own, 9, 9);
+  for (int32_t id = -1; id < 64; ++id) {
+    (void)tokenizer.token(id);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) {
+    return 0;
+  }
+  if (data[0] % 2 == 0) {
+    fuzz_text(data[0] >> 1, std::string_view(reinterpret_cast<const char*>(data) + 1, size - 1));
+  } else {
+    fuzz_table(data + 1, size - 1);
+  }
+  return 0;
+}

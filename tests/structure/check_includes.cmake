@@ -1,0 +1,112 @@
+# Checks every #include under kernels/, runtime/, converter/ and platforms/ against the one-way rule
+# kernels ← runtime ← converter, platforms → kinglet.h; and that kernels/ and runtime/ use no header of the standard
+# library that needs libstdc++ at run time. Then plants one violation of each rule in a scratch tree and makes sure
+# that it is found.
+#
+#   cmake -D ROOT=<source tree> -D SCRATCH=<folder to plant in> -P check_includes.cmake
+cmake_minimum_required(VERSION 3.22)
+
+# Headers a folder may take from this repository, as roots of include paths.
+set(roots_kernels kernels)
+set(roots_runtime runtime runtime/include kernels)
+set(roots_converter converter runtime runtime/include kernels)
+set(roots_platforms runtime/include)
+set(all_roots kernels runtime runtime/include converter platforms)
+
+# Headers whose types need the C++ library when the program runs. The kernels, whose files are compiled for different
+# processors, also do without inline algorithms, of which the linker might keep the wrong copy.
+set(heavy any chrono condition_variable deque exception filesystem format forward_list fstream functional
+  future iomanip ios iostream istream list locale map memory mutex ostream queue random regex set sstream stack
+  stdexcept streambuf string system_error thread unordered_map unordered_set vector)
+
+# Sets `out` to a list of violations in the tree under `root`.
+function(find_violations root out)
+  set(found "")
+  foreach(folder kernels runtime converter platforms)
+    file(GLOB_RECURSE files RELATIVE ${root} ${root}/${folder}/*.h ${root}/${folder}/*.hpp ${root}/${folder}/*.cc
+      ${root}/${folder}/*.c ${root}/${folder}/*.inc ${root}/${folder}/*.cpp ${root}/${folder}/*.mm)
+    foreach(file IN LISTS files)
+      get_filename_component(own_folder ${file} DIRECTORY)
+      set(lines "")
+      file(STRINGS ${root}/${file} lines REGEX "^[ \t]*#[ \t]*include")
+      foreach(line IN LISTS lines)
+        if(NOT line MATCHES "include[ \t]*([\"<])([^\">]+)[\">]")
+          continue()
+        endif()
+        set(quote "${CMAKE_MATCH_1}")
+        set(header "${CMAKE_MATCH_2}")
+        if(header MATCHES "^\\.\\./|/\\.\\./")
+          list(APPEND found "${file}: includes \"${header}\": name it from a root instead of going up with ..")
+          continue()
+        endif()
+        # kinglet.hpp is the face that C++ applications include; nothing in the runtime does.
+        if(folder MATCHES "^(kernels|runtime)$" AND header IN_LIST heavy AND NOT file STREQUAL
+           "runtime/include/kinglet.hpp")
+          list(APPEND found "${file}: includes <${header}>, which needs libstdc++ when the program runs")
+        endif()
+        if(folder STREQUAL "kernels" AND header STREQUAL "algorithm")
+          list(APPEND found "${file}: includes <algorithm>, of which the linker might keep another processor's copy")
+        endif()
+        if(quote STREQUAL "\"" AND EXISTS ${root}/${own_folder}/${header})
+          continue()
+        endif()
+        set(allowed OFF)
+        foreach(candidate IN LISTS roots_${folder})
+          if(EXISTS ${root}/${candidate}/${header})
+            set(allowed ON)
+          endif()
+        endforeach()
+        if(allowed)
+          continue()
+        endif()
+        foreach(candidate IN LISTS all_roots)
+          if(EXISTS ${root}/${candidate}/${header})
+            list(APPEND found "${file}: ${folder}/ must not include ${candidate}/${header}")
+            break()
+          endif()
+        endforeach()
+        if(header MATCHES "_generated\\.h$" AND folder MATCHES "^(kernels|platforms)$")
+          list(APPEND found "${file}: ${folder}/ must not know the file format (${header})")
+        endif()
+      endforeach()
+    endforeach()
+  endforeach()
+  set(${out} "${found}" PARENT_SCOPE)
+endfunction()
+
+find_violations(${ROOT} violations)
+if(violations)
+  list(JOIN violations "\n  " text)
+  message(FATAL_ERROR "includes against the one-way rule:\n  ${text}")
+endif()
+
+# The check itself is checked: each planted file breaks one rule, and `fine.cc` none.
+file(REMOVE_RECURSE ${SCRATCH})
+file(WRITE ${SCRATCH}/kernels/kernels.h "#include <cstdint>\n")
+file(WRITE ${SCRATCH}/runtime/plan/plan.h "#include \"kernels.h\"\n#include <algorithm>\n")
+file(WRITE ${SCRATCH}/runtime/include/kinglet.h "\n")
+file(WRITE ${SCRATCH}/converter/convert.h "#include <vector>\n#include \"plan/plan.h\"\n")
+file(WRITE ${SCRATCH}/platforms/fine.cc "#include \"kinglet.h\"\n#include <string>\n")
+find_violations(${SCRATCH} violations)
+if(violations)
+  message(FATAL_ERROR "the check objects to a tree without violations: ${violations}")
+endif()
+function(plant file content)
+  file(WRITE ${SCRATCH}/${file} "${content}\n")
+  find_violations(${SCRATCH} violations)
+  file(REMOVE ${SCRATCH}/${file})
+  if(NOT violations MATCHES "${file}")
+    message(FATAL_ERROR "the check does not see that ${file} must not say '${content}'")
+  endif()
+endfunction()
+plant(kernels/a.cc "#include \"plan/plan.h\"")
+plant(kernels/b.cc "#include <convert.h>")
+plant(kernels/c.cc "#include \"model_generated.h\"")
+plant(kernels/d.cc "#include \"../runtime/plan/plan.h\"")
+plant(kernels/e.cc "#include <vector>")
+plant(kernels/f.cc "#include <algorithm>")
+plant(runtime/a.cc "  #  include \"convert.h\"")
+plant(runtime/b.cc "#include <string>")
+plant(platforms/a.cc "#include \"plan/plan.h\"")
+plant(platforms/b.cc "#include \"kernels.h\"")
+message(STATUS "every include follows the one-way rule")

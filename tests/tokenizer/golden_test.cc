@@ -1,0 +1,86 @@
+// Recorded tokenizations of Hugging Face: ids, type ids and byte offsets must be equal.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "compiled.h"
+#include "support/paths.h"
+
+using namespace kinglet;
+using namespace kinglet::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<kinglet_span> spans(const nlohmann::json& offsets) {
+  std::vector<kinglet_span> result;
+  for (const auto& offset : offsets) {
+    result.push_back(offset.is_null() ? kinglet_span{KINGLET_NO_OFFSET, KINGLET_NO_OFFSET}
+                                      : kinglet_span{offset[0].get<uint32_t>(), offset[1].get<uint32_t>()});
+  }
+  return result;
+}
+
+bool equal(const std::vector<kinglet_span>& a, const std::vector<kinglet_span>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const kinglet_span& x, const kinglet_span& y) {
+    return x.begin == y.begin && x.end == y.end;
+  });
+}
+
+// Compares every line, and returns how many there were.
+size_t check(const fs::path& recording, const fs::path& tokenizer) {
+  const Compiled compiled(tokenizer);
+  std::ifstream stream(recording);
+  REQUIRE_MESSAGE(stream.good(), recording.string());
+  size_t lines = 0;
+  for (std::string line; std::getline(stream, line); ++lines) {
+    const auto want = nlohmann::json::parse(line);
+    const std::string text = want["text"];
+    const std::string pair = want.value("pair", "");
+    const std::string_view second = pair;
+    const size_t max_length = want.value("max_length", size_t{0});
+    const Tokens got = compiled.encode(text, want.contains("pair") ? &second : nullptr, max_length);
+    INFO(recording.string(), " line ", lines + 1);
+    CHECK(got.ids == want["ids"].get<std::vector<int32_t>>());
+    if (want.contains("type_ids")) {
+      CHECK(got.type_ids == want["type_ids"].get<std::vector<int32_t>>());
+    }
+    CHECK(equal(got.offsets, spans(want["offsets"])));
+  }
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("recordings in the repository") {
+  const fs::path folder = data_folder() / "tokens";
+  for (const char* name : {"all-MiniLM-L6-v2", "wordpiece-cased-ko"}) {
+    CHECK(check(folder / (std::string(name) + ".jsonl"), folder / name) > 100);
+  }
+}
+
+TEST_CASE("all recordings") {
+  const auto shared = shared_folder();
+  if (!shared) {
+    skipped("all tokenizer recordings", "there is no folder KINGLET_SHARED");
+    return;
+  }
+  const fs::path models = *shared / "models";
+  CHECK(check(models / "tokens/wordpiece-cased-ko.jsonl", models / "tiny/bert-mlm-ko-cased") == 1132);
+  CHECK(check(models / "tokens/wordpiece-mpnet.jsonl", models / "tiny/mpnet") == 1132);
+  CHECK(check(models / "tokens/all-MiniLM-L6-v2.jsonl", models / "minilm-sst2") == 1132);  // vocab.txt only
+  CHECK(check(models / "tokens/all-MiniLM-L6-v2.jsonl", models / "minilm-agnews") == 1132);  // tokenizer.json only
+}
+
+TEST_CASE("all recordings with the tokenizer of the real checkpoint") {
+  const auto shared = shared_folder();
+  const auto minilm = minilm_folder();
+  if (!shared || !minilm) {
+    skipped("recordings of all-MiniLM-L6-v2", "KINGLET_SHARED or KINGLET_MINILM is missing");
+    return;
+  }
+  CHECK(check(*shared / "models/tokens/all-MiniLM-L6-v2.jsonl", *minilm) == 1132);
+  CHECK(Compiled(*minilm).bytes().size() < 700000);
+}
