@@ -58,10 +58,12 @@ kinglet_status check_task(const fmt::Model& model, Error& error) {
   for (uint32_t i = 0; i < labels; ++i) {
     KINGLET_TRY(check_string(Where("label %u", i), "text", *model.labels()->Get(i), kMaxName, false, error));
   }
-  if (labels != 0 && model.logits() == -1) {
+  // A tagger's labels go with its output of one row per token, and not with logits.
+  const bool tags = model.task() == fmt::Task::tag;
+  if (labels != 0 && model.logits() == -1 && !tags) {
     return refuse(error, where, "there are %u labels, but logits is -1; expected a value", labels);
   }
-  if (labels != 0) {
+  if (labels != 0 && model.logits() != -1) {
     const uint32_t width = model.values()->Get(static_cast<uint32_t>(model.logits()))->width();
     if (labels != width) {
       return refuse(error, where, "there are %u labels; logits is value %d with width %u", labels, model.logits(),
