@@ -123,7 +123,7 @@ TEST_CASE("an int8 classifier on two threads allocates nothing") {
 }
 TEST_CASE("an fp32 classifier allocates nothing") { check_checkpoint(data_folder() / "tiny" / "bert-seqcls", "fp32", 1); }
 TEST_CASE("a masked language model allocates nothing") {
-  check_checkpoint(data_folder() / "tiny" / "bert-mlm-ko-cased", "int8", 1);
+  check_checkpoint(data_folder() / "tiny" / "bert-pretraining", "int8", 1);
 }
 TEST_CASE("all-MiniLM-L6-v2 allocates nothing") {
   if (!minilm_folder()) {

@@ -142,29 +142,30 @@ TEST_CASE("cancelled from another thread, and usable afterwards") {
   CHECK(kinglet_classify(open.session, inputs.data(), 1, scores.data(), nullptr, nullptr) == KINGLET_OK);
 }
 
-TEST_CASE("two sessions of one model on two threads") {
+TEST_CASE("two sessions of one model on two threads, the model's own handle closed before they run") {
   kinglet_model* model = nullptr;
   REQUIRE(kinglet_model_open_path(classifier().c_str(), &model) == KINGLET_OK);
+  const kinglet_session_options options = options_for(1, 32);
+  kinglet_session* sessions[2] = {};
+  for (kinglet_session*& session : sessions) {
+    REQUIRE(kinglet_session_create(model, &options, &session) == KINGLET_OK);
+  }
+  kinglet_model_close(model);  // the sessions keep it
   std::vector<std::vector<float>> results(2);
   std::vector<std::thread> threads;
   for (int i = 0; i < 2; ++i) {
     threads.emplace_back([&, i] {
-      kinglet_session_options options = options_for(1, 32);
-      kinglet_session* session = nullptr;
-      if (kinglet_session_create(model, &options, &session) == KINGLET_OK) {
-        const kinglet_input input = text_input("a gripping film");
-        for (int round = 0; round < 20; ++round) {
-          results[i].assign(3, 0.0f);
-          if (kinglet_classify(session, &input, 1, results[i].data(), nullptr, nullptr) != KINGLET_OK) {
-            results[i].clear();
-            break;
-          }
+      const kinglet_input input = text_input("a gripping film");
+      for (int round = 0; round < 20; ++round) {
+        results[i].assign(3, 0.0f);
+        if (kinglet_classify(sessions[i], &input, 1, results[i].data(), nullptr, nullptr) != KINGLET_OK) {
+          results[i].clear();
+          break;
         }
       }
-      kinglet_session_close(session);
+      kinglet_session_close(sessions[i]);
     });
   }
-  kinglet_model_close(model);  // the sessions keep it
   for (std::thread& thread : threads) {
     thread.join();
   }

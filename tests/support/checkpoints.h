@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kinglet.h"
@@ -26,14 +27,15 @@ class OpenSession {
   kinglet_model_info info = {};
 };
 
-inline kinglet_input text_input(const std::string& text) {
+// The inputs refer to the texts: those must outlive them.
+inline kinglet_input text_input(std::string_view text) {
   kinglet_input input = {};
   input.text = text.data();
   input.text_length = text.size();
   return input;
 }
 
-inline kinglet_input pair_input(const std::string& text, const std::string& pair) {
+inline kinglet_input pair_input(std::string_view text, std::string_view pair) {
   kinglet_input input = text_input(text);
   input.pair = pair.data();
   input.pair_length = pair.size();
