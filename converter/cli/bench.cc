@@ -86,16 +86,17 @@ class BenchCommand : public Command {
     if (lengths_) {
       lengths = parse_numbers(*lengths_, "--lengths", 1u << 20);
     }
-    ModelBytes bytes;
+    std::optional<RandomModel> random;
     if (shape_) {
-      bytes = build_random_model(*find_shape(*shape_), precision_.value_or("int8") == "int8");
+      random.emplace(*find_shape(*shape_), precision_.value_or("int8") == "int8");
     }
+    const std::string file = random ? random->path().string() : arguments[0];
     const auto load_begin = Clock::now();
-    const Model model = shape_ ? open_bytes(bytes) : open_model(arguments[0]);
+    const Model model = open_model(file);
     load_ms_ = milliseconds_since(load_begin);
-    const Workload workload =
-        shape_ ? Workload::of_memory(bytes.data.get(), bytes.size) : Workload::of_file(arguments[0]);
-    const std::string path = shape_ ? *shape_ : arguments[0];
+    const Workload workload = Workload::of_file(file);
+    random.reset();  // both keep the file open; nothing is left behind when this run is interrupted
+    const std::string path = shape_ ? *shape_ : file;
 
     const uint32_t limit = model.info().max_length;
     if (lengths.empty()) {
@@ -138,14 +139,6 @@ class BenchCommand : public Command {
   }
 
  private:
-  static Model open_bytes(const ModelBytes& bytes) {
-    Result<Model> model = Model::open_memory(bytes.data.get(), bytes.size);
-    if (!model) {
-      throw InputError("the random model cannot be opened: " + model.error().message());
-    }
-    return *std::move(model);
-  }
-
   Row measure(Session& session, uint32_t length) {
     std::mt19937 random(1);
     const kinglet_model_info info = session.info();

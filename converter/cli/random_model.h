@@ -1,10 +1,8 @@
 // Model files of well-known shapes with random weights, for measuring speed without a checkpoint.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
+#include <filesystem>
 #include <string>
 
 namespace kinglet::cli {
@@ -17,18 +15,21 @@ struct ModelShape {
 // bert-base, distilbert, minilm-l6 or bert-tiny; null for another name.
 const ModelShape* find_shape(const std::string& name);
 
-// A .kgl file in memory, aligned to 64 bytes.
-struct ModelBytes {
-  struct Free {
-    void operator()(uint8_t* data) const { std::free(data); }
-  };
-  std::unique_ptr<uint8_t, Free> data;
-  size_t size = 0;
-};
+// A BERT encoder with mean pooling and normalisation (task embed), without a tokenizer: inputs are ids. It goes through
+// the converter's own passes and writer into a file in the folder for temporary files, which goes away with the object.
+// The weights are the same on every call, and such that activations stay about 1.
+class RandomModel {
+ public:
+  // Throws convert::Error when the file cannot be written.
+  RandomModel(const ModelShape& shape, bool int8);
+  RandomModel(const RandomModel&) = delete;
+  RandomModel& operator=(const RandomModel&) = delete;
+  ~RandomModel();
 
-// A BERT encoder with mean pooling and normalisation (task embed), without a tokenizer: inputs are ids. The weights
-// are the same on every call, and such that activations stay about 1. `int8`: as the converter writes it; otherwise
-// all fp32.
-ModelBytes build_random_model(const ModelShape& shape, bool int8);
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 }  // namespace kinglet::cli

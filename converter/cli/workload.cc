@@ -60,15 +60,6 @@ Workload Workload::of_file(const std::string& path) {
   return Workload(std::move(opened));
 }
 
-Workload Workload::of_memory(const void* data, size_t size) {
-  auto opened = std::make_unique<Opened>();
-  Error error;
-  if (opened->model.open_memory(data, size, error) != KINGLET_OK) {
-    throw InputError(error.message);
-  }
-  return Workload(std::move(opened));
-}
-
 double Workload::operations(uint64_t length, uint64_t sequences) const {
   return total(opened_->model.table(), length, sequences).operations;
 }

@@ -1,7 +1,6 @@
 // How much arithmetic a model's program is.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,7 +11,6 @@ namespace kinglet::cli {
 class Workload {
  public:
   static Workload of_file(const std::string& path);
-  static Workload of_memory(const void* data, size_t size);
   ~Workload();
   Workload(Workload&&) noexcept;
 
