@@ -9,6 +9,7 @@
 
 #include "support/checkpoints.h"
 #include "support/paths.h"
+#include "support/sanitizer.h"
 #include "support/temporary.h"
 
 using namespace kinglet::test;
@@ -26,8 +27,7 @@ void count() {
 
 }  // namespace
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define KINGLET_COUNTS_ALLOCATIONS 1
+#if !KINGLET_SANITIZED
 // glibc's own entry points, so that the wrappers need no dlsym (which allocates).
 extern "C" {
 void* __libc_malloc(size_t);
@@ -62,7 +62,7 @@ int posix_memalign(void** out, size_t alignment, size_t size) {
 namespace {
 
 void check_checkpoint(const std::filesystem::path& checkpoint, const std::string& precision, uint32_t threads) {
-#ifndef KINGLET_COUNTS_ALLOCATIONS
+#if KINGLET_SANITIZED
   skipped("counting allocations", "a sanitizer has replaced malloc");
   (void)checkpoint;
   (void)precision;
@@ -107,7 +107,7 @@ void check_checkpoint(const std::filesystem::path& checkpoint, const std::string
 }  // namespace
 
 TEST_CASE("the counter counts") {
-#ifdef KINGLET_COUNTS_ALLOCATIONS
+#if !KINGLET_SANITIZED
   allocations = 0;
   counting = true;
   void* volatile memory = std::malloc(16);
