@@ -11,6 +11,7 @@
 #include "families/family.h"
 #include "families/heads.h"
 #include "families/sentence_transformers.h"
+#include "families/task_facts.h"
 #include "passes/passes.h"
 #include "readers/checkpoint.h"
 #include "tokenizers/compile.h"
@@ -141,6 +142,7 @@ ConvertResult run(const ConvertOptions& options, const Progress& progress) {
                           found.has_value(),
                           modules.embedding};
   check_distinct(options.output, request.checkpoint);
+  const JsonObject config = request.config;
   ConvertResult result;
   result.source_bytes = request.checkpoint.bytes;
   ModelIR model = build_model(std::move(request));
@@ -152,6 +154,7 @@ ConvertResult run(const ConvertOptions& options, const Progress& progress) {
   progress("compiling the tokenizer", 0.02);
   const auto tokenizer = load_tokenizer(modules.transformer, found.has_value());
   apply_limits(modules, tokenizer.get(), source, &model);
+  add_task_facts(modules.transformer, config, tokenizer.get(), &model);
   if (options.precision == "int8") {
     fold_attention(model);
     quantize(model, options.keep_fp32);

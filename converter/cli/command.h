@@ -53,6 +53,10 @@ std::unique_ptr<Command> make_encode_command();
 std::unique_ptr<Command> make_embed_command();
 std::unique_ptr<Command> make_similarity_command();
 std::unique_ptr<Command> make_classify_command();
+std::unique_ptr<Command> make_tag_command();
+std::unique_ptr<Command> make_answer_command();
+std::unique_ptr<Command> make_fill_mask_command();
+std::unique_ptr<Command> make_rerank_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_bench_command();
 

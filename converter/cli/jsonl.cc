@@ -14,7 +14,8 @@ struct Field {
   unsigned bit;
 };
 constexpr Field kFields[] = {
-    {"text", kFieldText}, {"pair", kFieldPair}, {"ids", kFieldIds}, {"type_ids", kFieldTypeIds}};
+    {"text", kFieldText},         {"pair", kFieldPair},       {"ids", kFieldIds},     {"type_ids", kFieldTypeIds},
+    {"question", kFieldQuestion}, {"context", kFieldContext}, {"query", kFieldQuery}, {"texts", kFieldTexts}};
 
 std::string field_list(unsigned allowed) {
   std::string list;
@@ -52,6 +53,7 @@ class Reader {
   }
   bool value(const Field& field, Request* request);
   bool string(const char* what, std::string* out);
+  bool strings(const char* what, std::vector<std::string>* out);
   bool escape(std::string* out);
   bool hex4(unsigned* code);
   bool integers(const char* what, std::vector<int32_t>* out);
@@ -109,9 +111,32 @@ bool Reader::value(const Field& field, Request* request) {
   switch (field.bit) {
     case kFieldText: return string("a string for \"text\"", &request->text);
     case kFieldPair: return string("a string for \"pair\"", &request->pair);
+    case kFieldQuestion: return string("a string for \"question\"", &request->text);
+    case kFieldContext: return string("a string for \"context\"", &request->pair);
+    case kFieldQuery: return string("a string for \"query\"", &request->text);
+    case kFieldTexts: return strings("an array of strings for \"texts\"", &request->texts);
     case kFieldIds: return integers("an array of whole numbers for \"ids\"", &request->ids);
     default: return integers("an array of whole numbers for \"type_ids\"", &request->type_ids);
   }
+}
+
+bool Reader::strings(const char* what, std::vector<std::string>* out) {
+  if (!take('[')) {
+    return fail(std::string("expected ") + what);
+  }
+  if (take(']')) {
+    return true;
+  }
+  do {
+    out->emplace_back();
+    if (!string(what, &out->back())) {
+      return false;
+    }
+  } while (take(','));
+  if (!take(']')) {
+    return fail("expected , or ] after a string");
+  }
+  return true;
 }
 
 bool Reader::string(const char* what, std::string* out) {
@@ -249,6 +274,20 @@ bool parse_request(std::string_view line, unsigned allowed, Request* request, st
   *request = Request();
   if (!Reader(line, error).object(allowed, request)) {
     return false;
+  }
+  // Two fields that only come together.
+  constexpr unsigned kTogether[] = {kFieldQuestion | kFieldContext, kFieldQuery | kFieldTexts};
+  for (const unsigned both : kTogether) {
+    if ((allowed & both) && (request->fields & both) != both) {
+      *error = "the object lacks a field; expected " + field_list(both);
+      return false;
+    }
+  }
+  if (request->fields & (kFieldQuestion | kFieldQuery)) {
+    request->fields |= kFieldText;
+  }
+  if (request->fields & kFieldContext) {
+    request->fields |= kFieldPair;
   }
   const unsigned given = request->fields;
   if (!(given & (kFieldText | kFieldIds))) {

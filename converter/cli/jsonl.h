@@ -14,6 +14,10 @@ enum RequestFields : unsigned {
   kFieldPair = 2,
   kFieldIds = 4,
   kFieldTypeIds = 8,
+  kFieldQuestion = 16,  // read into `text`, and counted as kFieldText, too
+  kFieldContext = 32,   // `pair`, kFieldPair
+  kFieldQuery = 64,     // `text`, kFieldText
+  kFieldTexts = 128,
 };
 
 struct Request {
@@ -22,10 +26,11 @@ struct Request {
   std::string pair;
   std::vector<int32_t> ids;
   std::vector<int32_t> type_ids;
+  std::vector<std::string> texts;
 };
 
-// Reads one JSON object with the `allowed` fields and nothing else: {"text"}, {"text","pair"}, {"ids"} or
-// {"ids","type_ids"}. False with a message that says where (a column, counted in bytes from 1) and what was expected:
+// Reads one JSON object with the `allowed` fields and nothing else: {"text"}, {"text","pair"}, {"ids"},
+// {"ids","type_ids"}, {"question","context"} or {"query","texts"}. False with a message that says where (a column, counted in bytes from 1) and what was expected:
 // unknown and repeated fields, other types, numbers that are not 32-bit integers, text before or after the object.
 // Strings may hold invalid UTF-8, which is passed on as it is. A \u escape of half a surrogate pair, which no UTF-8
 // text can hold, becomes one U+FFFD. Time is linear and stack use constant, whatever the line nests.

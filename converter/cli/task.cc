@@ -107,10 +107,17 @@ Result<void> check_finite(const float* values, size_t count) {
 // Requests one after the other, from the arguments or from standard input.
 class TaskCommand::Source {
  public:
-  Source(std::vector<std::string> texts, bool pairs, bool jsonl, unsigned fields)
-      : texts_(std::move(texts)), pairs_(pairs), jsonl_(jsonl), fields_(fields), from_arguments_(!texts_.empty()) {}
+  Source(std::vector<std::string> texts, bool pairs, bool queries, bool jsonl, unsigned fields)
+      : texts_(std::move(texts)),
+        pairs_(pairs),
+        queries_(queries),
+        jsonl_(jsonl),
+        fields_(fields),
+        from_arguments_(!texts_.empty()) {}
 
-  size_t known_count() const { return texts_.size() / (pairs_ ? 2 : 1); }  // 0: standard input
+  bool from_arguments() const { return from_arguments_; }
+  // Of arguments, before the first is read.
+  size_t known_count() const { return queries_ ? 1 : texts_.size() / (pairs_ ? 2 : 1); }
 
   bool next(Item* item) {
     *item = Item();
@@ -125,12 +132,15 @@ class TaskCommand::Source {
     if (at_ >= texts_.size()) {
       return false;
     }
-    item->where = format("text %zu", count_);
+    item->where = queries_ ? std::string("the query") : format("text %zu", count_);
     item->request.fields = kFieldText;
     item->request.text = std::move(texts_[at_++]);
     if (pairs_) {
       item->request.fields |= kFieldPair;
       item->request.pair = std::move(texts_[at_++]);
+    }
+    while (queries_ && at_ < texts_.size()) {
+      item->request.texts.push_back(std::move(texts_[at_++]));
     }
     return true;
   }
@@ -152,6 +162,10 @@ class TaskCommand::Source {
       return true;
     }
     item->request.fields = kFieldText;
+    if (queries_) {
+      split_query(item);
+      return true;
+    }
     if (!pairs_) {
       item->request.text = std::move(line_);
       return true;
@@ -168,8 +182,22 @@ class TaskCommand::Source {
     return true;
   }
 
+  // "query TAB text TAB text…"
+  void split_query(Item* item) {
+    size_t tab = line_.find('\t');
+    item->request.text = line_.substr(0, tab);
+    if (tab == std::string::npos) {
+      item->error = "no TAB in the line; expected a query and texts with TABs between them";
+    }
+    while (tab != std::string::npos) {
+      const size_t next = line_.find('\t', tab + 1);
+      item->request.texts.push_back(line_.substr(tab + 1, next == std::string::npos ? next : next - tab - 1));
+      tab = next;
+    }
+  }
+
   std::vector<std::string> texts_;
-  bool pairs_, jsonl_;
+  bool pairs_, queries_, jsonl_;
   unsigned fields_;
   bool from_arguments_;
   size_t at_ = 0;
@@ -201,6 +229,10 @@ int TaskCommand::run(const std::vector<std::string>& arguments) {
   if (jsonl_ && !texts.empty()) {
     throw UsageError("--jsonl reads standard input; expected no texts as arguments");
   }
+  const bool queries = pairs() == Pairs::kQuery;
+  if (queries && texts.size() == 1) {
+    throw UsageError("a query without texts; expected QUERY TEXT…");
+  }
   if (pairs_here && texts.size() % 2 != 0) {
     throw UsageError(format("%zu texts; expected pairs, that is an even number", texts.size()));
   }
@@ -209,19 +241,19 @@ int TaskCommand::run(const std::vector<std::string>& arguments) {
   if (limits_length()) {
     check_max_length(*model_, max_length_);
   }
-  Source source(std::move(texts), pairs_here, jsonl_, json_fields());
+  Source source(std::move(texts), pairs_here, queries, jsonl_, json_fields());
 
   SessionOptions options;
   options.threads = threads_;
   options.max_length = limits_length() ? max_length_ : 0;
   options.batch = batch_ != 0 ? batch_ : threads_ > 1 ? kThreadedBatch : 1;
-  if (source.known_count() > 0 && source.known_count() < options.batch) {
+  if (source.from_arguments() && !queries && source.known_count() < options.batch) {
     options.batch = static_cast<uint32_t>(source.known_count());
   }
   prepare(*model_, options);
   Session session = create_session(*model_, options, model_path_);
 
-  if (source.known_count() == 0 && ::isatty(STDIN_FILENO)) {
+  if (!source.from_arguments() && ::isatty(STDIN_FILENO)) {
     std::fputs(jsonl_ ? "kinglet: reading JSON objects, one per line; Ctrl-D ends\n"
                       : "kinglet: reading texts, one per line; Ctrl-D ends\n",
                stderr);

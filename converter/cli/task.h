@@ -31,7 +31,8 @@ class TaskCommand : public Command {
   int run(const std::vector<std::string>& arguments) override;
 
  protected:
-  enum class Pairs { kNever, kOnDemand, kAlways };
+  // kQuery: a query and the texts that go with it, all arguments or all fields of a line.
+  enum class Pairs { kNever, kOnDemand, kAlways, kQuery };
 
   // ---- What a command says about itself ----
   virtual unsigned json_fields() const { return kFieldText | kFieldPair | kFieldIds | kFieldTypeIds; }

@@ -1,6 +1,7 @@
 // kinglet tokenize: texts to token ids, pieces and offsets.
 #include <CLI/CLI.hpp>
 
+#include "cli/spans.h"
 #include "cli/task.h"
 #include "cli/text.h"
 
@@ -35,18 +36,14 @@ class TokenizeCommand : public TaskCommand {
   bool limits_length() const override { return false; }
 
   void add_own_options(CLI::App& app) override {
-    app.add_option("--offsets", unit_, "The unit of offsets: bytes (default), utf16 or codepoints")
-        ->type_name("UNIT")
-        ->check(CLI::IsMember({"bytes", "utf16", "codepoints"}));
+    add_offsets_option(app, &unit_);
   }
 
   void prepare(const Model& model, SessionOptions& options) override {
     if (!model.info().has_tokenizer) {
       throw InputError("the model has no tokenizer");
     }
-    options.offset_unit = unit_ == "utf16"        ? KINGLET_OFFSETS_UTF16
-                          : unit_ == "codepoints" ? KINGLET_OFFSETS_CODEPOINTS
-                                                  : KINGLET_OFFSETS_BYTES;
+    options.offset_unit = offset_unit(unit_);
   }
 
   Result<void> answer(Session& session, const std::vector<const Request*>& requests,

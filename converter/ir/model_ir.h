@@ -85,6 +85,12 @@ struct Prompt {
   std::string name, text;
 };
 
+// Of the tokenizer, for tasks; see model.fbs.
+struct SpecialTokens {
+  int32_t cls = kNone, mask = kNone, unknown = kNone;
+  bool marked_pieces = false;
+};
+
 struct ModelIR {
   std::string architecture;
   std::vector<Tensor> tensors;
@@ -98,6 +104,8 @@ struct ModelIR {
   fmt::Scoring scoring = fmt::Scoring::softmax;
   std::vector<std::string> labels;
   int32_t embedding = kNone, logits = kNone;
+  SpecialTokens special_tokens;
+  fmt::Scoring rank_scoring = fmt::Scoring::sigmoid;  // of a cross-encoder
   std::vector<Prompt> prompts;
   int32_t default_prompt = kNone;
   std::vector<std::string> passes;  // applied so far, with their settings

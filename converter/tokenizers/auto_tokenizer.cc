@@ -118,7 +118,11 @@ std::optional<LoadedTokenizer> Loader::load() {
   if (!generic) {
     override_normalizer(name != "MPNetTokenizer");
   }
-  return LoadedTokenizer{std::move(tokenizer_), model_max_length()};
+  std::map<std::string, std::string> specials;
+  for (const auto& [key, special] : specials_) {
+    specials[key] = special->token.content;
+  }
+  return LoadedTokenizer{std::move(tokenizer_), model_max_length(), std::move(specials)};
 }
 
 void Loader::refuse_other_models() const {

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "tokenizers/compile.h"
 #include "tokenizers/wordpiece.h"
@@ -14,6 +16,7 @@ namespace kinglet::convert {
 struct LoadedTokenizer {
   WordPieceTokenizer tokenizer;
   uint64_t model_max_length = 0;  // 0: none, or 1e29 and more
+  std::map<std::string, std::string> specials;  // by attribute ("mask_token"): the token's text
 };
 
 // Nothing when the folder has no tokenizer files. Throws Error for broken files and, by name, for what is not

@@ -48,6 +48,13 @@ class CompiledWordPiece : public CompiledTokenizer {
   flatbuffers::Offset<fmt::Tokenizer> write(flatbuffers::FlatBufferBuilder& builder) const override;
   uint32_t size() const override { return size_; }
   uint64_t model_max_length() const override { return loaded_.model_max_length; }
+  std::optional<uint32_t> special_id(const std::string& attribute) const override {
+    const auto found = loaded_.specials.find(attribute);
+    return found == loaded_.specials.end()
+               ? std::nullopt
+               : loaded_.tokenizer.added.id(found->second, loaded_.tokenizer.vocabulary);
+  }
+  bool marks_pieces() const override { return !loaded_.tokenizer.continuation.empty(); }
 
  private:
   void compile_pool();

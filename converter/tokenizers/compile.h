@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "flatbuffers/flatbuffers.h"
@@ -18,6 +19,10 @@ class CompiledTokenizer {
   virtual flatbuffers::Offset<fmt::Tokenizer> write(flatbuffers::FlatBufferBuilder& builder) const = 0;
   virtual uint32_t size() const = 0;              // ids are below this
   virtual uint64_t model_max_length() const = 0;  // 0: none, or 1e29 and more
+  // The id of a special token by its attribute ("mask_token"); nothing when there is none.
+  virtual std::optional<uint32_t> special_id(const std::string& attribute) const = 0;
+  // Whether pieces inside a word are marked, that is tokenizers' model.continuing_subword_prefix is not empty.
+  virtual bool marks_pieces() const = 0;
 };
 
 // Reads tokenizer.json, or vocab.txt when there is none, with what tokenizer_config.json and special_tokens_map.json

@@ -67,7 +67,8 @@ uint64_t write_model(const ModelIR& model, const CompiledTokenizer* tokenizer, c
 
   progress("recording samples", kWeightsEnd);
   write_front(build_table(contents, {}, checksums), area, layout.bytes, checksums, file);
-  const std::vector<Sample> samples = record_samples(model, facts.precision == "int8", file.descriptor());
+  const std::vector<Sample> samples = record_samples(model, facts.precision == "int8", file.descriptor(),
+                                                     file.path().string());
   write_front(build_table(contents, samples, checksums), area, layout.bytes, checksums, file);
 
   progress("finishing", 0.98);

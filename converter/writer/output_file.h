@@ -24,6 +24,8 @@ class OutputFile {
   void write(uint64_t offset, const void* data, size_t size);
   // Flushes to the disk and gives the file its name, in the place of what had it. Throws Error.
   void commit();
+  // The name that the file is to have.
+  const std::filesystem::path& path() const { return path_; }
   // For reading back; owned by this object.
   int descriptor() const { return fd_; }
 

@@ -31,7 +31,8 @@ struct OpenSession {
 
 class Recorder {
  public:
-  Recorder(const ModelIR& model, bool exact, int fd) : model_(model), exact_(exact) {
+  Recorder(const ModelIR& model, bool exact, int fd, const std::string& path)
+      : model_(model), exact_(exact), path_(path) {
     check_model(kinglet_model_open_fd(fd, 0, 0, &open_.model));
     info_.struct_size = sizeof(info_);
     check_model(kinglet_model_get_info(open_.model, &info_));
@@ -56,13 +57,18 @@ class Recorder {
  private:
   void check_model(kinglet_status status) const {
     if (status != KINGLET_OK) {
-      refuse("the converted model does not open: ", kinglet_model_message(open_.model));
+      // The runtime calls a file by its descriptor.
+      std::string cause = kinglet_model_message(open_.model);
+      if (const size_t place = cause.find(": "); cause.starts_with("descriptor ") && place != std::string::npos) {
+        cause.erase(0, place + 2);
+      }
+      refuse(path_, ": the converted model does not open: ", cause);
     }
   }
 
   void check_session(kinglet_status status) const {
     if (status != KINGLET_OK) {
-      refuse("the converted model does not run: ", kinglet_session_message(session_.session));
+      refuse(path_, ": the converted model does not run: ", kinglet_session_message(session_.session));
     }
   }
 
@@ -121,6 +127,7 @@ class Recorder {
 
   const ModelIR& model_;
   bool exact_;
+  const std::string& path_;
   OpenModel open_;
   OpenSession session_;
   kinglet_model_info info_ = {};
@@ -137,8 +144,8 @@ std::vector<Sample> largest_samples(const ModelIR& model) {
   return samples;
 }
 
-std::vector<Sample> record_samples(const ModelIR& model, bool exact, int fd) {
-  return Recorder(model, exact, fd).run();
+std::vector<Sample> record_samples(const ModelIR& model, bool exact, int fd, const std::string& path) {
+  return Recorder(model, exact, fd, path).run();
 }
 
 }  // namespace kinglet::convert

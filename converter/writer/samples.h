@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "ir/model_ir.h"
@@ -17,7 +18,7 @@ std::vector<Sample> largest_samples(const ModelIR& model);
 
 // Runs three short texts (or, without a tokenizer, made-up ids) through the finished model in descriptor `fd`, by the
 // C API, and records the first numbers of its first output. int8 programs give the same bits everywhere; fp32 ones get
-// a tolerance. Throws Error when the model does not open or run.
-std::vector<Sample> record_samples(const ModelIR& model, bool exact, int fd);
+// a tolerance. Throws Error that names `path`, the output, when the model does not open or run.
+std::vector<Sample> record_samples(const ModelIR& model, bool exact, int fd, const std::string& path);
 
 }  // namespace kinglet::convert

@@ -28,6 +28,9 @@ class TableBuilder {
     const auto sample_list = write_samples(samples);
     const auto provenance = write_provenance();
     const auto sums = builder_.CreateVector(checksums);
+    const SpecialTokens& special = model_.special_tokens;
+    const auto special_tokens =
+        fmt::CreateSpecialTokens(builder_, special.cls, special.mask, special.unknown, special.marked_pieces);
 
     fmt::ModelBuilder table(builder_);
     table.add_architecture(architecture);
@@ -53,6 +56,8 @@ class TableBuilder {
     table.add_samples(sample_list);
     table.add_provenance(provenance);
     table.add_block_checksums(sums);
+    table.add_special_tokens(special_tokens);
+    table.add_rank_scoring(model_.rank_scoring);
     fmt::FinishModelBuffer(builder_, table.Finish());
     return {builder_.GetBufferPointer(), builder_.GetBufferPointer() + builder_.GetSize()};
   }

@@ -3,6 +3,7 @@
 
 #include "api/handles.h"
 #include "cpu/cpu.h"
+#include "model/task_outputs.h"
 
 namespace {
 
@@ -26,6 +27,16 @@ kinglet_status open_model(kinglet_model** out, Open open) {
 
 const kinglet::fmt::Model* table_of(const kinglet_model* model) {
   return model != nullptr && model->open ? &model->model.table() : nullptr;
+}
+
+// Of a classifier its logits, of a tagger those of one token.
+uint32_t label_count(const kinglet::fmt::Model& table) {
+  if (table.logits() >= 0) {
+    return table.values()->Get(static_cast<uint32_t>(table.logits()))->width();
+  }
+  return table.task() == kinglet::fmt::Task::tag
+             ? kinglet::width_of(table, *kinglet::find_task_outputs(table).outputs[0])
+             : 0;
 }
 
 template <typename Vector>
@@ -103,7 +114,7 @@ kinglet_status kinglet_model_get_info(const kinglet_model* model, kinglet_model_
   full.max_length = table->max_length();
   full.vocabulary = table->vocabulary();
   full.type_count = table->type_count();
-  full.label_count = table->logits() >= 0 ? table->values()->Get(static_cast<uint32_t>(table->logits()))->width() : 0;
+  full.label_count = label_count(*table);
   full.embedding_size =
       table->embedding() >= 0 ? table->values()->Get(static_cast<uint32_t>(table->embedding()))->width() : 0;
   full.output_count = table->outputs()->size();

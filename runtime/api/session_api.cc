@@ -8,6 +8,7 @@
 
 namespace {
 
+using kinglet::check_session;
 using kinglet::Error;
 using kinglet::fail;
 using kinglet::Session;
@@ -23,17 +24,6 @@ kinglet_status read_options(const kinglet_session_options* given, kinglet_sessio
                 given->struct_size, sizeof(*out));
   }
   std::memcpy(out, given, given->struct_size);
-  return KINGLET_OK;
-}
-
-kinglet_status check_session(kinglet_session* session) {
-  if (session == nullptr) {
-    return KINGLET_INVALID_ARGUMENT;
-  }
-  if (!session->ready) {
-    return fail(session->error, KINGLET_INVALID_ARGUMENT, "the session could not be created");
-  }
-  session->error.message[0] = '\0';
   return KINGLET_OK;
 }
 
@@ -84,6 +74,7 @@ kinglet_status kinglet_session_create(kinglet_model* model, const kinglet_sessio
   kinglet_session_options full;
   KINGLET_TRY(read_options(options, &full, handle->error));
   KINGLET_TRY(handle->session.create(model->model, full, handle->error));
+  KINGLET_TRY(handle->tasks.create(handle->session, full, handle->error));
   handle->ready = true;
   return KINGLET_OK;
 }
@@ -107,7 +98,7 @@ void kinglet_session_cancel(kinglet_session* session) {
 }
 
 size_t kinglet_session_memory(const kinglet_session* session) {
-  return session != nullptr && session->ready ? session->session.memory() : 0;
+  return session != nullptr && session->ready ? session->session.memory() + session->tasks.memory() : 0;
 }
 
 kinglet_status kinglet_tokenize(kinglet_session* session, const kinglet_input* input, uint32_t max_length, int32_t* ids,
@@ -118,6 +109,9 @@ kinglet_status kinglet_tokenize(kinglet_session* session, const kinglet_input* i
   const kinglet::Model& model = session->session.model();
   if (!model.has_tokenizer()) {
     return fail(error, KINGLET_INVALID_ARGUMENT, "the model has no tokenizer");
+  }
+  if (input != nullptr && input->ids != nullptr) {
+    return fail(error, KINGLET_INVALID_ARGUMENT, "input->ids: given, expected a text to tokenize");
   }
   if (input == nullptr || count == nullptr || (input->text == nullptr && input->text_length > 0) ||
       (input->pair == nullptr && input->pair_length > 0)) {
@@ -191,6 +185,53 @@ kinglet_status kinglet_classify(kinglet_session* session, const kinglet_input* i
       out[j] = scoring == kinglet::fmt::Scoring::sigmoid ? kinglet::kernels::sigmoid_f32(row[j]) : row[j];
     }
   });
+}
+
+kinglet_status kinglet_rerank(kinglet_session* session, const kinglet_input* query, const kinglet_input* texts,
+                              size_t count, float* scores, uint8_t* truncated) {
+  KINGLET_TRY(check_session(session));
+  Error& error = session->error;
+  Session& inner = session->session;
+  const uint32_t slot = inner.plan().logits_slot();
+  if (slot == kinglet::kNone || inner.plan().slot(slot).width != 1) {
+    return fail(error, KINGLET_WRONG_TASK, "the model ranks no texts: expected a classifier with one output");
+  }
+  const auto is_text = [](const kinglet_input& input) {
+    return input.ids == nullptr && input.pair == nullptr && (input.text != nullptr || input.text_length == 0);
+  };
+  if (query == nullptr || !is_text(*query)) {
+    return fail(error, KINGLET_INVALID_ARGUMENT, "query: expected one text");
+  }
+  if ((texts == nullptr || scores == nullptr) && count > 0) {
+    return fail(error, KINGLET_INVALID_ARGUMENT, "%s: NULL", texts == nullptr ? "texts" : "scores");
+  }
+  const kinglet::fmt::Scoring scoring = inner.model().table().rank_scoring();
+  inner.begin_call();
+  for (size_t done = 0; done < count;) {
+    inner.clear();
+    const size_t end = count - done < inner.batch() ? count : done + inner.batch();
+    for (size_t i = done; i < end; ++i) {
+      if (!is_text(texts[i])) {
+        return fail(error, KINGLET_INVALID_ARGUMENT, "input %zu: expected one text", i);
+      }
+      kinglet_input pair = *query;
+      pair.pair = texts[i].text != nullptr ? texts[i].text : "";
+      pair.pair_length = texts[i].text_length;
+      bool cut = false;
+      KINGLET_TRY(inner.add(pair, {}, i, &cut, error));
+      if (truncated != nullptr) {
+        truncated[i] = cut ? 1 : 0;
+      }
+    }
+    KINGLET_TRY(inner.run(error));
+    const kinglet::FpEnvironment environment;
+    for (size_t i = done; i < end; ++i) {
+      const float logit = *inner.sequence_row(slot, static_cast<uint32_t>(i - done));
+      scores[i] = scoring == kinglet::fmt::Scoring::sigmoid ? kinglet::kernels::sigmoid_f32(logit) : logit;
+    }
+    done = end;
+  }
+  return KINGLET_OK;
 }
 
 float kinglet_cosine(const float* a, const float* b, size_t size) {

@@ -84,7 +84,7 @@ typedef struct kinglet_model_info {
   uint32_t max_length;     /* tokens per sequence, special tokens included */
   uint32_t vocabulary;     /* token ids are below this */
   uint32_t type_count;     /* type ids are below this */
-  uint32_t label_count;    /* 0 without labels */
+  uint32_t label_count;    /* numbers per text (classify) or per token (tag); 0 for other tasks */
   uint32_t embedding_size; /* floats per embedding; 0 unless the task is embed */
   uint32_t output_count;   /* raw outputs of kinglet_encode */
   uint32_t prompt_count;   /* named prompts, for embed */
@@ -151,8 +151,13 @@ typedef struct kinglet_session_options {
   int raw_outputs;      /* 1: kinglet_encode is to be used; plans every output of the model */
   const kinglet_thread_pool* pool; /* NULL: the session starts `threads` - 1 threads of its own */
   const char* prompt;   /* embed: the name of a prompt to put before every text; NULL: the model's default one */
+  uint32_t document_tokens; /* tag, answer: tokens that the texts of one call may have together, however many windows
+                               they are cut into; default 65,536, and never below batch * max_length */
+  uint32_t top_k;           /* answer, fill mask: the most results per question or mask that a call may ask for;
+                               default 16 */
 } kinglet_session_options;
-#define KINGLET_SESSION_OPTIONS_INIT {sizeof(kinglet_session_options), 0, 0, 0, KINGLET_OFFSETS_BYTES, 0, NULL, NULL}
+#define KINGLET_SESSION_OPTIONS_INIT \
+  {sizeof(kinglet_session_options), 0, 0, 0, KINGLET_OFFSETS_BYTES, 0, NULL, NULL, 0, 0}
 
 /* Plans and allocates everything that inference needs. Returns INVALID_ARGUMENT, OUT_OF_MEMORY, UNSUPPORTED. */
 KINGLET_API kinglet_status kinglet_session_create(kinglet_model* model, const kinglet_session_options* options,
@@ -184,7 +189,7 @@ typedef struct kinglet_span {
 } kinglet_span;
 #define KINGLET_NO_OFFSET UINT32_MAX
 
-/* Turns one text or pair into tokens. max_length 0 cuts nothing; any other value keeps at most that many, special
+/* Turns one text or pair into tokens; an input of ids is an INVALID_ARGUMENT. max_length 0 cuts nothing; any other value keeps at most that many, special
  * tokens included. Writes at most `capacity` entries to each of the caller-owned arrays that is not NULL, and the
  * number that there are to *count; KINGLET_TOO_LONG when there are more than `capacity`. *truncated (may be NULL)
  * says whether max_length cut something. */
@@ -200,6 +205,14 @@ KINGLET_API kinglet_status kinglet_embed(kinglet_session* session, const kinglet
 /* Writes count × label_count scores (see kinglet_scoring) and, where `logits` is not NULL, the raw numbers. */
 KINGLET_API kinglet_status kinglet_classify(kinglet_session* session, const kinglet_input* inputs, size_t count,
                                             float* scores, float* logits, uint8_t* truncated);
+
+/* Ranks texts by a query with a cross-encoder, a classifier of pairs with one output: writes `count` scores, that of
+ * (query, texts[i]) to scores[i]. They are the raw numbers after the activation that the checkpoint configures (as
+ * CrossEncoder of sentence-transformers has it; without one a sigmoid). query and texts are inputs with a text and
+ * no pair. WRONG_TASK for any other model. */
+KINGLET_API kinglet_status kinglet_rerank(kinglet_session* session, const kinglet_input* query,
+                                          const kinglet_input* texts, size_t count, float* scores,
+                                          uint8_t* truncated);
 
 /* The cosine of two embeddings, in [-1, 1]; 0 when either is all zeros. */
 KINGLET_API float kinglet_cosine(const float* a, const float* b, size_t size);
@@ -218,6 +231,88 @@ KINGLET_API kinglet_status kinglet_encode(kinglet_session* session, const kingle
 /* An output of the last kinglet_encode. */
 KINGLET_API kinglet_status kinglet_session_output(kinglet_session* session, size_t input, uint32_t output,
                                                   kinglet_output* view);
+
+/* ---- Spans of texts, and masked tokens ------------------------------------------------------------------------- *
+ * The numbers of these three tasks are those of the pipelines of transformers 4.57.3. Each call takes up to the
+ * session's `batch` inputs and keeps its results in memory that was planned when the session was made: they are
+ * session-owned, and the functions that read them invalidate nothing. Spans count in the session's offset unit from
+ * the start of the text (the context, for answers) and begin and end where the text does: white space around them is
+ * left out. */
+
+/* How the labels of the pieces of a word become one (aggregation_strategy). */
+typedef enum kinglet_aggregation {
+  KINGLET_AGGREGATION_SIMPLE = 0,  /* not at all: a word may have pieces of several entities */
+  KINGLET_AGGREGATION_FIRST = 1,   /* that of its first piece */
+  KINGLET_AGGREGATION_AVERAGE = 2, /* the best of the average of their scores */
+  KINGLET_AGGREGATION_MAX = 3      /* that of the piece with the highest score */
+} kinglet_aggregation;
+
+typedef struct kinglet_tag_options {
+  size_t struct_size;
+  kinglet_aggregation aggregation;
+  int windows;     /* 0: a text over the session's max_length is cut. 1: it is tagged in windows of max_length tokens;
+                      of entities that overlap in two windows the longer one, then the surer one counts */
+  uint32_t stride; /* tokens that a window shares with the one before it; less than a window has of the text */
+} kinglet_tag_options;
+#define KINGLET_TAG_OPTIONS_INIT {sizeof(kinglet_tag_options), KINGLET_AGGREGATION_SIMPLE, 0, 0}
+
+typedef struct kinglet_entity {
+  kinglet_span span;
+  float score;          /* the mean over its tokens, or words */
+  uint32_t label_index; /* of its first token */
+  const char* label;    /* its name without "B-", "I-", …: what follows the first hyphen; model-owned; NULL when the
+                           model has no names */
+} kinglet_entity;
+
+/* Tags texts: adjacent tokens of one label, BIO or not, become entities; the label "O" is left out. options may be
+ * NULL. Inputs are texts without a pair. TOO_LONG for more than `batch` inputs, or more tokens than the session's
+ * document_tokens. */
+KINGLET_API kinglet_status kinglet_tag(kinglet_session* session, const kinglet_input* inputs, size_t count,
+                                       const kinglet_tag_options* options, uint8_t* truncated);
+/* The entities of an input of the last kinglet_tag, in the order of the text; *entities is session-owned. */
+KINGLET_API kinglet_status kinglet_session_entities(kinglet_session* session, size_t input,
+                                                    const kinglet_entity** entities, size_t* count);
+
+typedef struct kinglet_answer_options {
+  size_t struct_size;
+  uint32_t top_k;             /* default 1, at most the session's top_k */
+  uint32_t max_answer_tokens; /* max_answer_len; default 15 */
+  uint32_t max_length;        /* tokens of a window, question and special tokens included (max_seq_len); default: the
+                                 session's max_length or 384, whichever is less */
+  uint32_t stride;            /* tokens of the context that a window shares with the one before it (doc_stride);
+                                 default 128, or half of what is less: max_length, or the context's part of it */
+  int no_answer;              /* 1: "there is none" competes, as the empty span [0, 0) (handle_impossible_answer) */
+} kinglet_answer_options;
+#define KINGLET_ANSWER_OPTIONS_INIT {sizeof(kinglet_answer_options), 0, 0, 0, 0, 0}
+
+typedef struct kinglet_answer_span {
+  kinglet_span span; /* of the context */
+  float score;
+} kinglet_answer_span;
+
+/* Finds answers to questions in contexts of any length, which are read in overlapping windows. In each input `text`
+ * is the question and `pair` the context. Answers begin and end with words; equal texts, but for case, count as one
+ * answer with the sum of their scores. options may be NULL. TOO_LONG for more than `batch` inputs, more tokens than
+ * the session's document_tokens, or a question that leaves a window no room. */
+KINGLET_API kinglet_status kinglet_answer(kinglet_session* session, const kinglet_input* inputs, size_t count,
+                                          const kinglet_answer_options* options);
+/* The answers to an input of the last kinglet_answer by falling score: up to top_k, and none for an empty context. */
+KINGLET_API kinglet_status kinglet_session_answers(kinglet_session* session, size_t input,
+                                                   const kinglet_answer_span** answers, size_t* count);
+
+typedef struct kinglet_prediction {
+  int32_t id; /* of a token: see kinglet_model_token */
+  float score;
+} kinglet_prediction;
+
+/* Predicts the tokens that are masked in texts, pairs or ids: for every mask the top_k best (0: 5), at most the
+ * session's top_k. INVALID_ARGUMENT for an input without a mask. */
+KINGLET_API kinglet_status kinglet_fill_mask(kinglet_session* session, const kinglet_input* inputs, size_t count,
+                                             uint32_t top_k, uint8_t* truncated);
+/* How many masks an input of the last kinglet_fill_mask has, and the predictions for one of them by falling score. */
+KINGLET_API kinglet_status kinglet_session_masks(kinglet_session* session, size_t input, size_t* count);
+KINGLET_API kinglet_status kinglet_session_predictions(kinglet_session* session, size_t input, size_t mask,
+                                                       const kinglet_prediction** predictions, size_t* count);
 
 #ifdef __cplusplus
 }

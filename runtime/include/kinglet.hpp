@@ -142,6 +142,22 @@ using Input = kinglet_input;
 using Span = kinglet_span;
 using Output = kinglet_output;
 using ThreadPool = kinglet_thread_pool;
+using Entity = kinglet_entity;
+using TagOptions = kinglet_tag_options;
+using AnswerSpan = kinglet_answer_span;
+using AnswerOptions = kinglet_answer_options;
+using Prediction = kinglet_prediction;
+
+// An array that belongs to someone else, here a session: valid until its next computation.
+template <typename T>
+struct View {
+  const T* data = nullptr;
+  size_t size = 0;
+
+  const T* begin() const noexcept { return data; }
+  const T* end() const noexcept { return data + size; }
+  const T& operator[](size_t index) const noexcept { return data[index]; }
+};
 
 inline Input text_input(std::string_view text) {
   Input input{};
@@ -253,6 +269,8 @@ struct SessionOptions {
   bool raw_outputs = false;  // for encode()
   const ThreadPool* pool = nullptr;
   const char* prompt = nullptr;
+  uint32_t document_tokens = 0;  // 0: the default
+  uint32_t top_k = 0;            // 0: the default
 };
 
 struct Tokens {
@@ -280,6 +298,8 @@ class Session {
     c_options.raw_outputs = options.raw_outputs ? 1 : 0;
     c_options.pool = options.pool;
     c_options.prompt = options.prompt;
+    c_options.document_tokens = options.document_tokens;
+    c_options.top_k = options.top_k;
     kinglet_session* handle = nullptr;
     const kinglet_status status = kinglet_session_create(model.get(), &c_options, &handle);
     Session session(handle, model.info());
@@ -361,6 +381,95 @@ class Session {
   }
   Result<Classification> classify(std::string_view text) { return classify(text_input(text)); }
 
+  // `count` scores of texts for a query, by a cross-encoder.
+  Result<void> rerank(const Input& query, const Input* texts, size_t count, float* scores,
+                      uint8_t* truncated = nullptr) {
+    return check(kinglet_rerank(handle_, &query, texts, count, scores, truncated));
+  }
+  Result<std::vector<float>> rerank(std::string_view query, const std::vector<std::string_view>& texts) {
+    std::vector<Input> inputs;
+    for (const std::string_view text : texts) {
+      inputs.push_back(text_input(text));
+    }
+    std::vector<float> scores(texts.size());
+    const Input query_input = text_input(query);
+    const kinglet_status status =
+        kinglet_rerank(handle_, &query_input, inputs.data(), inputs.size(), scores.data(), nullptr);
+    if (status != KINGLET_OK) return fail(status);
+    return scores;
+  }
+
+  // Tags up to `batch` texts and keeps their entities; `options` may be null.
+  Result<void> tag(const Input* inputs, size_t count, const TagOptions* options = nullptr,
+                   uint8_t* truncated = nullptr) {
+    return check(kinglet_tag(handle_, inputs, count, options, truncated));
+  }
+  // The entities of an input of the last tag().
+  Result<View<Entity>> entities(size_t input) {
+    View<Entity> view;
+    const kinglet_status status = kinglet_session_entities(handle_, input, &view.data, &view.size);
+    if (status != KINGLET_OK) return fail(status);
+    return view;
+  }
+  Result<std::vector<Entity>> tag(std::string_view text,
+                                  kinglet_aggregation aggregation = KINGLET_AGGREGATION_SIMPLE) {
+    TagOptions options = KINGLET_TAG_OPTIONS_INIT;
+    options.aggregation = aggregation;
+    const Input input = text_input(text);
+    if (const Result<void> result = tag(&input, 1, &options); !result) return result.error();
+    return copy(entities(0));
+  }
+
+  // Answers up to `batch` questions (pair_input(question, context)) and keeps the answers; `options` may be null.
+  Result<void> answer(const Input* inputs, size_t count, const AnswerOptions* options = nullptr) {
+    return check(kinglet_answer(handle_, inputs, count, options));
+  }
+  // The answers to an input of the last answer(), the best first.
+  Result<View<AnswerSpan>> answers(size_t input) {
+    View<AnswerSpan> view;
+    const kinglet_status status = kinglet_session_answers(handle_, input, &view.data, &view.size);
+    if (status != KINGLET_OK) return fail(status);
+    return view;
+  }
+  Result<std::vector<AnswerSpan>> answer(std::string_view question, std::string_view context,
+                                         const AnswerOptions* options = nullptr) {
+    const Input input = pair_input(question, context);
+    if (const Result<void> result = answer(&input, 1, options); !result) return result.error();
+    return copy(answers(0));
+  }
+
+  // Predicts the masked tokens of up to `batch` inputs, top_k (0: 5) for each, and keeps them.
+  Result<void> fill_mask(const Input* inputs, size_t count, uint32_t top_k = 0, uint8_t* truncated = nullptr) {
+    return check(kinglet_fill_mask(handle_, inputs, count, top_k, truncated));
+  }
+  // How many masks an input of the last fill_mask() has, and the predictions for one of them, the best first.
+  Result<size_t> masks(size_t input) {
+    size_t count = 0;
+    const kinglet_status status = kinglet_session_masks(handle_, input, &count);
+    if (status != KINGLET_OK) return fail(status);
+    return count;
+  }
+  Result<View<Prediction>> predictions(size_t input, size_t mask) {
+    View<Prediction> view;
+    const kinglet_status status = kinglet_session_predictions(handle_, input, mask, &view.data, &view.size);
+    if (status != KINGLET_OK) return fail(status);
+    return view;
+  }
+  // Of one text: a list per mask.
+  Result<std::vector<std::vector<Prediction>>> fill_mask(std::string_view text, uint32_t top_k = 0) {
+    const Input input = text_input(text);
+    if (const Result<void> result = fill_mask(&input, 1, top_k); !result) return result.error();
+    const Result<size_t> count = masks(0);
+    if (!count) return count.error();
+    std::vector<std::vector<Prediction>> filled;
+    for (size_t mask = 0; mask < *count; ++mask) {
+      Result<std::vector<Prediction>> list = copy(predictions(0, mask));
+      if (!list) return list.error();
+      filled.push_back(*std::move(list));
+    }
+    return filled;
+  }
+
   // Runs up to `batch` inputs on a session made with raw_outputs, and keeps their outputs until the next call.
   Result<void> encode(const Input* inputs, size_t count, uint8_t* truncated = nullptr) {
     return check(kinglet_encode(handle_, inputs, count, truncated));
@@ -381,6 +490,12 @@ class Session {
 
  private:
   Session(kinglet_session* handle, const kinglet_model_info& info) : handle_(handle), info_(info) {}
+
+  template <typename T>
+  static Result<std::vector<T>> copy(const Result<View<T>>& view) {
+    if (!view) return view.error();
+    return std::vector<T>(view->begin(), view->end());
+  }
 
   Error fail(kinglet_status status) const { return Error(status, kinglet_session_message(handle_)); }
   Result<void> check(kinglet_status status) const {

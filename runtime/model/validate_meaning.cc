@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cmath>
+#include <utility>
 
+#include "model/task_outputs.h"
 #include "model/validate_parts.h"
 
 namespace kinglet::validation {
@@ -38,6 +40,54 @@ kinglet_status check_result(const fmt::Model& model, const char* field, int32_t 
   KINGLET_TRY(check_id(where, field, id, model.values()->size(), "values", error));
   if (model.values()->Get(static_cast<uint32_t>(id))->extent() != fmt::Extent::sequences) {
     return refuse(error, where, "%s is value %d with extent tokens; expected sequences", field, id);
+  }
+  return KINGLET_OK;
+}
+
+// tag, answer and fill_mask read outputs of one row per token.
+kinglet_status check_task_outputs(const fmt::Model& model, Error& error) {
+  const Where where("model");
+  const TaskOutputs found = find_task_outputs(model);
+  if (found.wanted == 0) {
+    return KINGLET_OK;
+  }
+  const char* name = fmt::EnumNameTask(model.task());
+  for (uint32_t i = 0; i < found.wanted; ++i) {
+    if (found.outputs[i] == nullptr) {
+      return refuse(error, where, "task is %s, but there is no output %s with one row per token", name,
+                    model.task() == fmt::Task::answer ? i == 0 ? "start_logits" : "end_logits"
+                    : model.task() == fmt::Task::tag  ? "logits"
+                                                      : "logits or prediction_logits");
+    }
+  }
+  const uint32_t width = width_of(model, *found.outputs[0]);
+  if (model.task() == fmt::Task::tag && count_of(model.labels()) != 0 && count_of(model.labels()) != width) {
+    return refuse(error, where, "there are %u labels; output logits has %u numbers per token",
+                  count_of(model.labels()), width);
+  }
+  if (model.task() == fmt::Task::fill_mask && width != model.vocabulary()) {
+    return refuse(error, where, "output %s has %u numbers per token; expected %u (vocabulary)",
+                  found.outputs[0]->name()->c_str(), width, model.vocabulary());
+  }
+  if (model.task() == fmt::Task::answer && (width != 1 || width_of(model, *found.outputs[1]) != 1)) {
+    return refuse(error, where, "start_logits and end_logits have %u and %u numbers per token; expected one of each",
+                  width, width_of(model, *found.outputs[1]));
+  }
+  return KINGLET_OK;
+}
+
+kinglet_status check_special_tokens(const fmt::Model& model, Error& error) {
+  KINGLET_TRY(check_enum(Where("model"), "rank_scoring", model.rank_scoring(), error));
+  if (model.special_tokens() == nullptr) {
+    return KINGLET_OK;
+  }
+  const fmt::SpecialTokens& tokens = *model.special_tokens();
+  for (const auto& [field, id] : {std::pair{"cls", tokens.cls()}, std::pair{"mask", tokens.mask()},
+                                  std::pair{"unknown", tokens.unknown()}}) {
+    if (id < -1 || (id >= 0 && static_cast<uint32_t>(id) >= model.vocabulary())) {
+      return refuse(error, Where("special_tokens"), "%s is %d; expected -1, or 0 to %u (vocabulary)", field, id,
+                    model.vocabulary() - 1);
+    }
   }
   return KINGLET_OK;
 }
@@ -178,6 +228,8 @@ kinglet_status check_provenance(const fmt::Provenance& provenance, Error& error)
 kinglet_status check_meaning(const fmt::Model& model, Error& error) {
   KINGLET_TRY(check_outputs(model, error));
   KINGLET_TRY(check_task(model, error));
+  KINGLET_TRY(check_task_outputs(model, error));
+  KINGLET_TRY(check_special_tokens(model, error));
   KINGLET_TRY(check_prompts(model, error));
   for (uint32_t i = 0; i < count_of(model.samples()); ++i) {
     KINGLET_TRY(check_sample(model, *model.samples()->Get(i), Where("sample %u", i), error));

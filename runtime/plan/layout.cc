@@ -1,5 +1,6 @@
 // Chooses the block of rows of every stage, and places slots in the arena and in the scratch by liveness.
 #include "cpu/cpu.h"
+#include "model/task_outputs.h"
 #include "plan/plan.h"
 
 namespace kinglet {
@@ -141,6 +142,12 @@ kinglet_status Plan::plan_outputs(const Model& model, Error& error) {
   };
   embedding_slot_ = keep(table.embedding());
   logits_slot_ = keep(table.logits());
+  const TaskOutputs found = find_task_outputs(table);
+  for (uint32_t i = 0; i < found.wanted; ++i) {
+    task_outputs_[i] = {keep(static_cast<int32_t>(found.outputs[i]->value())),
+                        found.outputs[i]->column() < 0 ? 0u : static_cast<uint32_t>(found.outputs[i]->column()),
+                        width_of(table, *found.outputs[i])};
+  }
   result_bytes_ = 0;
   for (uint32_t i = 0; i < outputs_.size(); ++i) {
     outputs_[i] = PlannedOutput();

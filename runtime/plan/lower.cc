@@ -1,4 +1,5 @@
 // Lowers the ops of a program to steps over slots. Ops whose results nobody asked for are left out.
+#include "model/task_outputs.h"
 #include "plan/attention_work.h"
 #include "plan/plan.h"
 
@@ -120,6 +121,11 @@ bool Plan::mark_needed(const Model& model, Buffer<uint8_t>* needed) {
   for (const int32_t value : {table.embedding(), table.logits()}) {
     if (value >= 0) {
       (*needed)[static_cast<uint32_t>(value)] = 1;
+    }
+  }
+  for (const fmt::Output* output : find_task_outputs(table).outputs) {
+    if (output != nullptr) {
+      (*needed)[output->value()] = 1;
     }
   }
   for (uint32_t i = table.program()->size(); i-- > 0;) {

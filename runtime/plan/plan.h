@@ -117,6 +117,13 @@ struct PlannedOutput {
   uint32_t width = 0;     // 1 with a column
 };
 
+// What the task computes with: `width` columns of a slot of one row per token, from `column` on.
+struct TaskOutput {
+  uint32_t slot = kNone;
+  uint32_t column = 0;
+  uint32_t width = 0;
+};
+
 // Immutable after `build`.
 class Plan {
  public:
@@ -141,6 +148,8 @@ class Plan {
   const Buffer<PlannedOutput>& outputs() const { return outputs_; }
   uint32_t embedding_slot() const { return embedding_slot_; }
   uint32_t logits_slot() const { return logits_slot_; }
+  // Of the tasks tag, answer and fill_mask (model/task_outputs.h); slot kNone for others.
+  const TaskOutput& task_output(uint32_t index) const { return task_outputs_[index]; }
   // Bytes that `rows` rows of a slot take.
   uint64_t slot_bytes(const Slot& slot, uint64_t rows) const;
 
@@ -177,6 +186,7 @@ class Plan {
   uint32_t slot_count_ = 0, step_count_ = 0, stage_count_ = 0;
   uint64_t arena_bytes_ = 0, local_bytes_ = 0, work_bytes_ = 0, result_bytes_ = 0;
   uint32_t embedding_slot_ = kNone, logits_slot_ = kNone;
+  TaskOutput task_outputs_[2];
 };
 
 }  // namespace kinglet

@@ -15,7 +15,8 @@ struct Cursor {
 
 }  // namespace
 
-void convert_offsets(kinglet_offset_unit unit, std::string_view text, kinglet_span* offsets, size_t count) {
+void convert_offsets(kinglet_offset_unit unit, std::string_view text, kinglet_span* offsets, size_t count,
+                     size_t stride) {
   if (unit == KINGLET_OFFSETS_BYTES) {
     return;
   }
@@ -32,12 +33,13 @@ void convert_offsets(kinglet_offset_unit unit, std::string_view text, kinglet_sp
   };
   Cursor begin;
   for (size_t i = 0; i < count; ++i) {
-    if (offsets[i].begin == KINGLET_NO_OFFSET) {
+    kinglet_span& span = *reinterpret_cast<kinglet_span*>(reinterpret_cast<char*>(offsets) + i * stride);
+    if (span.begin == KINGLET_NO_OFFSET) {
       continue;
     }
-    begin = advance(begin, offsets[i].begin);
-    const Cursor end = advance(begin, offsets[i].end);
-    offsets[i] = {begin.units, end.units};
+    begin = advance(begin, span.begin);
+    const Cursor end = advance(begin, span.end);
+    span = {begin.units, end.units};
   }
 }
 

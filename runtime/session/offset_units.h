@@ -10,6 +10,8 @@ namespace kinglet {
 
 // Converts `count` byte offsets of tokens of `text` in place; those that are KINGLET_NO_OFFSET stay. An invalid UTF-8
 // sequence counts as the one U+FFFD that it is read as. Time is linear where offsets do not decrease.
-void convert_offsets(kinglet_offset_unit unit, std::string_view text, kinglet_span* offsets, size_t count);
+// `stride`: bytes from one of them to the next, for spans that are members of something.
+void convert_offsets(kinglet_offset_unit unit, std::string_view text, kinglet_span* offsets, size_t count,
+                     size_t stride = sizeof(kinglet_span));
 
 }  // namespace kinglet

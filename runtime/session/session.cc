@@ -285,6 +285,12 @@ const float* Session::sequence_row(uint32_t slot, uint32_t sequence) const {
   return arena_rows(run_, slot) + sequence * plan_.slot(slot).stride();
 }
 
+const float* Session::token_row(uint32_t task_output, uint32_t sequence, uint32_t token) const {
+  const TaskOutput& output = plan_.task_output(task_output);
+  return arena_rows(run_, output.slot) + size_t{begin_[sequence] + token} * plan_.slot(output.slot).stride() +
+         output.column;
+}
+
 // Makes the outputs dense; false when a number that the caller will see is not finite.
 bool Session::collect_outputs() {
   bool finite = true;

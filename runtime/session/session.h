@@ -40,6 +40,9 @@ class Session {
 
   // After `run`: a row of a slot that has one per sequence.
   const float* sequence_row(uint32_t slot, uint32_t sequence) const;
+  // After `run`: the numbers of a token in an output of the task (Plan::task_output).
+  const float* token_row(uint32_t task_output, uint32_t sequence, uint32_t token) const;
+  bool all_finite(const float* numbers, size_t count) const { return run_.kernels->all_finite(numbers, count); }
   // After `run` on a session with raw outputs.
   kinglet_status output(size_t sequence, uint32_t index, kinglet_output* view, Error& error) const;
 

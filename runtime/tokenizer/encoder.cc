@@ -46,6 +46,7 @@ void TextEncoder::run() {
     }
     size_t begin, end;
     if (search.range(begin, end)) {
+      ++output_.word;
       output_.add(search.id(), begin, end);
     }
     if (output_.full()) {
@@ -69,6 +70,7 @@ bool TextEncoder::piece(size_t begin, size_t end) {
     }
     size_t match_begin, match_end;
     if (search.range(match_begin, match_end)) {
+      ++output_.word;
       output_.add(search.id(), match_begin, match_end);
     }
     if (output_.full()) {
@@ -110,6 +112,7 @@ bool TextEncoder::words(const Piece& piece, Cursor cursor, uint64_t end) {
 
 // The word that begins at `cursor`, which moves behind it.
 bool TextEncoder::word(const Piece& piece, Cursor& cursor, uint64_t end) {
+  ++output_.word;
   const size_t tokens_before = output_.count;
   size_t word_begin = 0, word_end = 0;
   uint64_t chars = 0;
@@ -223,6 +226,7 @@ bool TextEncoder::plain_words(const Piece& piece, size_t& position) {
 }
 
 void TextEncoder::plain_word(const uint8_t* bytes, size_t length, size_t begin) {
+  ++output_.word;
   const size_t tokens_before = output_.count;
   bool good = length <= tables_.max_word_chars;
   uint32_t node = tables_.pieces.root();

@@ -38,12 +38,14 @@ struct TextOutput {
   int32_t* ids = nullptr;
   int32_t* type_ids = nullptr;
   kinglet_span* offsets = nullptr;
+  uint32_t* words = nullptr;
   size_t capacity = 0;  // entries of the arrays
   size_t base = 0;
   size_t limit = 0;
   int32_t type = 0;
   size_t prefix = 0;    // bytes before the text that offsets do not count
   size_t count = 0;     // tokens so far; those beyond `limit` are counted and not written
+  uint32_t word = 0;    // the number of the word (or added token) whose tokens are being added
 
   bool full() const { return count > limit; }
   void add(uint32_t id, size_t begin, size_t end) {
@@ -58,6 +60,9 @@ struct TextOutput {
       if (offsets != nullptr) {
         offsets[at] = {static_cast<uint32_t>(begin > prefix ? begin - prefix : 0),
                        static_cast<uint32_t>(end > prefix ? end - prefix : 0)};
+      }
+      if (words != nullptr) {
+        words[at] = word;
       }
     }
     ++count;

@@ -176,6 +176,7 @@ kinglet_status Tokenizer::encode(std::string_view prefix, std::string_view text,
                                  size_t max_length, TokenSink& sink, Error& error) const {
   sink.size = 0;
   sink.truncated = false;
+  sink.pair_begin = std::numeric_limits<size_t>::max();
   if (prefix.size() > kMaxTextBytes || text.size() > kMaxTextBytes - prefix.size() ||
       (pair != nullptr && pair->size() > kMaxTextBytes)) {
     return fail(error, KINGLET_TOO_LONG, "a text of 4 GiB or more cannot be tokenized");
@@ -205,6 +206,7 @@ kinglet_status Tokenizer::encode(std::string_view prefix, std::string_view text,
     output.ids = sink.ids;
     output.type_ids = sink.type_ids;
     output.offsets = sink.offsets;
+    output.words = sink.words;
     output.capacity = sink.capacity;
     output.base = sink.size;
     output.type = static_cast<int32_t>(piece->type());
@@ -214,7 +216,13 @@ kinglet_status Tokenizer::encode(std::string_view prefix, std::string_view text,
       if (sink.offsets != nullptr && sink.size < sink.capacity) {
         sink.offsets[sink.size] = {KINGLET_NO_OFFSET, KINGLET_NO_OFFSET};
       }
+      if (sink.words != nullptr && sink.size < sink.capacity) {
+        sink.words[sink.size] = kNoWord;
+      }
     } else {
+      if (second) {
+        sink.pair_begin = sink.size;
+      }
       output.limit = limits[second];
       output.prefix = second ? 0 : prefix.size();
       encode_text(tables_, second ? Source({}, *pair) : Source(prefix, text), output);
