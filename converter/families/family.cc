@@ -14,6 +14,12 @@ struct Family {
 
 constexpr Family kFamilies[] = {
     {"bert", build_bert},
+    {"albert", build_albert},
+    {"camembert", build_camembert},
+    {"distilbert", build_distilbert},
+    {"electra", build_electra},
+    {"roberta", build_roberta},
+    {"xlm-roberta", build_xlm_roberta},
 };
 
 }  // namespace

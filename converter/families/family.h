@@ -32,6 +32,13 @@ struct BuildRequest {
 // Throws Error; for an unknown model_type it lists the known ones.
 ModelIR build_model(BuildRequest request);
 
-ModelIR build_bert(BuildRequest& request);  // families/bert.cc
+// families/NAME.cc
+ModelIR build_albert(BuildRequest& request);
+ModelIR build_bert(BuildRequest& request);
+ModelIR build_camembert(BuildRequest& request);  // roberta.cc
+ModelIR build_distilbert(BuildRequest& request);
+ModelIR build_electra(BuildRequest& request);
+ModelIR build_roberta(BuildRequest& request);
+ModelIR build_xlm_roberta(BuildRequest& request);  // roberta.cc
 
 }  // namespace kinglet::convert

@@ -102,24 +102,28 @@ Tensors random_bert(const BertShape& shape, uint32_t seed) {
     add(name + ".weight", {rows, columns}, 0, 1 / std::sqrt(static_cast<float>(columns)));
     add(name + ".bias", {rows}, 0, 0.3f);
   };
-  const auto add_norm = [&](const std::string& name) {
-    add(name + ".weight", {shape.hidden}, 1, 0.2f);
-    add(name + ".bias", {shape.hidden}, 0, 0.2f);
+  const auto add_norm = [&](const std::string& name, uint32_t width) {
+    add(name + ".weight", {width}, 1, 0.2f);
+    add(name + ".bias", {width}, 0, 0.2f);
   };
-  add("embeddings.word_embeddings.weight", {shape.vocabulary, shape.hidden}, 0, 1);
-  add("embeddings.position_embeddings.weight", {shape.positions, shape.hidden}, 0, 0.5f);
-  add("embeddings.token_type_embeddings.weight", {shape.types, shape.hidden}, 0, 0.5f);
-  add_norm("embeddings.LayerNorm");
+  const uint32_t embedding = shape.embedding == 0 ? shape.hidden : shape.embedding;
+  add("embeddings.word_embeddings.weight", {shape.vocabulary, embedding}, 0, 1);
+  add("embeddings.position_embeddings.weight", {shape.positions, embedding}, 0, 0.5f);
+  add("embeddings.token_type_embeddings.weight", {shape.types, embedding}, 0, 0.5f);
+  add_norm("embeddings.LayerNorm", embedding);
+  if (shape.embedding != 0) {
+    add_linear("embeddings_project", shape.hidden, embedding);
+  }
   for (uint32_t i = 0; i < shape.layers; ++i) {
     const std::string layer = "encoder.layer." + std::to_string(i);
     for (const char* name :
          {".attention.self.query", ".attention.self.key", ".attention.self.value", ".attention.output.dense"}) {
       add_linear(layer + name, shape.hidden, shape.hidden);
     }
-    add_norm(layer + ".attention.output.LayerNorm");
+    add_norm(layer + ".attention.output.LayerNorm", shape.hidden);
     add_linear(layer + ".intermediate.dense", shape.intermediate, shape.hidden);
     add_linear(layer + ".output.dense", shape.hidden, shape.intermediate);
-    add_norm(layer + ".output.LayerNorm");
+    add_norm(layer + ".output.LayerNorm", shape.hidden);
   }
   add_linear("pooler.dense", shape.hidden, shape.hidden);
   return tensors;

@@ -39,9 +39,11 @@ void write_safetensors(const std::filesystem::path& path, const Tensors& tensors
 
 struct BertShape {
   uint32_t hidden = 32, heads = 2, layers = 1, intermediate = 48, vocabulary = 40, positions = 24, types = 2;
+  uint32_t embedding = 0;  // width of the embedding tables, with a projection after them; 0: hidden, without
 };
 
-// Random weights of a BertModel with a pooler, named without prefix, of a size that keeps activations near 1.
+// Random weights of a BertModel with a pooler, named without prefix, of a size that keeps activations near 1. The
+// projection behind embedding tables of another width is called embeddings_project, as in ELECTRA.
 Tensors random_bert(const BertShape& shape, uint32_t seed);
 Json bert_config(const BertShape& shape, const std::string& architecture);
 

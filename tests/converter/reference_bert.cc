@@ -93,6 +93,9 @@ Matrix reference_bert(const Tensors& tensors, const BertShape& shape, const std:
     positions.push_back(row_of(tensors, "embeddings.position_embeddings.weight", i));
   }
   Matrix x = layer_norm(tensors, "embeddings.LayerNorm", add(add(words, types), positions));
+  if (shape.embedding != 0) {
+    x = apply_linear(tensors, "embeddings_project", x);
+  }
   for (uint32_t i = 0; i < shape.layers; ++i) {
     const std::string layer = "encoder.layer." + std::to_string(i) + ".";
     const std::string self = layer + "attention.self.";
