@@ -38,6 +38,9 @@ SourcePaths find_source(const fs::path& source) {
     return {source, {}};
   }
   const std::string extension = source.extension().string();
+  if (extension == ".onnx") {
+    refuse(source.string(), ": is an ONNX graph, which is not read, expected the checkpoint that it was made from");
+  }
   if (extension != ".safetensors" && extension != ".bin") {
     refuse(source.string(), ": is not a checkpoint, expected a folder, or a .safetensors or .bin file in one");
   }
@@ -67,6 +70,13 @@ std::string provenance_of(const fs::path& folder) {
 
 JsonObject load_config(const fs::path& folder) {
   std::error_code ignored;
+  for (const char* name : {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin",
+                           "pytorch_adapter.bin"}) {
+    if (fs::exists(folder / name, ignored)) {
+      refuse(folder.string(), ": holds an adapter (LoRA or another one; it has ", name,
+             "), expected one that is merged into its base model");
+    }
+  }
   if (!fs::exists(folder / "config.json", ignored)) {
     refuse(folder.string(), ": has no config.json, expected the folder of a Hugging Face model");
   }

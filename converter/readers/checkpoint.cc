@@ -97,8 +97,8 @@ bool is_index(const fs::path& path) {
 
 // What other frameworks left in the folder, for the error.
 std::string foreign_weights(const fs::path& folder) {
-  for (const char* name : {"tf_model.h5", "flax_model.msgpack", "model.ckpt.index", "bert_model.ckpt.index",
-                           "rust_model.ot", "openvino_model.bin", "adapter_model.safetensors"}) {
+  for (const char* name : {"tf_model.h5", "flax_model.msgpack", "rust_model.ot", "openvino_model.bin", "model.onnx",
+                           "onnx/model.onnx", "model_quantized.onnx"}) {
     if (is_there(folder / name)) {
       return std::string(" (it has ") + name + ", which is not read)";
     }
