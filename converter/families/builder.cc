@@ -30,10 +30,6 @@ EncoderConfig read_encoder_config(const JsonObject& config, const EncoderConfig&
   sizes.activation = read_activation(config, "hidden_act", activation);
   sizes.tied = config.boolean("tie_word_embeddings", true);
   sizes.pruned_heads = read_pruned_heads(config, sizes.layers, sizes.heads);
-  if (sizes.hidden % sizes.heads != 0) {
-    refuse(config.name(), ": hidden_size is ", sizes.hidden, ", expected a multiple of num_attention_heads, ",
-           sizes.heads);
-  }
   if (!(sizes.epsilon >= 0) || !std::isfinite(sizes.epsilon)) {
     config.refuse_field("layer_norm_eps", "a number of at least 0");
   }
@@ -100,6 +96,10 @@ LayerNames Builder::bert_layer(uint32_t index) {
 
 Layer Builder::add_layer(const LayerNames& names, const EncoderConfig& sizes, uint32_t index) {
   const auto pruned = sizes.pruned_heads.find(index);
+  if (sizes.hidden % sizes.heads != 0) {
+    refuse(request_.config.name(), ": hidden_size is ", sizes.hidden, ", expected a multiple of num_attention_heads, ",
+           sizes.heads);
+  }
   Layer layer = {};
   layer.heads = sizes.heads - (pruned == sizes.pruned_heads.end() ? 0 : static_cast<uint32_t>(pruned->second.size()));
   layer.head_dim = sizes.hidden / sizes.heads;
@@ -150,13 +150,20 @@ void Builder::add_encoder_outputs(uint32_t hidden, int32_t pooled) {
 uint32_t Builder::add_predictions(uint32_t hidden, const EncoderConfig& sizes, uint32_t width, const std::string& dense,
                                   fmt::Activation activation, const std::string& norm, const std::string& decoder,
                                   const std::string& bias) {
-  const uint32_t transformed = ir_.linear(hidden, add_matrix(dense, width, width_of(hidden)), activation);
-  const uint32_t normed = ir_.add_norm(transformed, kNone, add_norm(norm, width, sizes.epsilon));
+  const uint32_t normed = add_transform(hidden, sizes, width, dense, activation, norm);
   const uint32_t table = sizes.tied ? words_ : add_tensor(decoder + ".weight", {sizes.vocabulary, width});
-  // One parameter under two names.
+  return ir_.linear(normed, ir_.add(Matrix{decoder, table, add_decoder_bias(sizes, decoder, bias), false}));
+}
+
+uint32_t Builder::add_transform(uint32_t hidden, const EncoderConfig& sizes, uint32_t width, const std::string& dense,
+                                fmt::Activation activation, const std::string& norm) {
+  const uint32_t transformed = ir_.linear(hidden, add_matrix(dense, width, width_of(hidden)), activation);
+  return ir_.add_norm(transformed, kNone, add_norm(norm, width, sizes.epsilon));
+}
+
+int32_t Builder::add_decoder_bias(const EncoderConfig& sizes, const std::string& decoder, const std::string& bias) {
   const bool named = weights_.has(bias) || !weights_.has(decoder + ".bias");
-  const uint32_t bias_tensor = add_tensor(named ? bias : decoder + ".bias", {sizes.vocabulary});
-  return ir_.linear(normed, ir_.add(Matrix{decoder, table, static_cast<int32_t>(bias_tensor), false}));
+  return static_cast<int32_t>(add_tensor(named ? bias : decoder + ".bias", {sizes.vocabulary}));
 }
 
 fmt::Scoring Builder::configured_scoring() const {

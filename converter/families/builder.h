@@ -79,6 +79,10 @@ class Builder {
   uint32_t add_predictions(uint32_t hidden, const EncoderConfig& sizes, uint32_t width, const std::string& dense,
                            fmt::Activation activation, const std::string& norm, const std::string& decoder,
                            const std::string& bias);
+  // Its parts: norm(activation(dense(x))), and the bias, one parameter under two names.
+  uint32_t add_transform(uint32_t hidden, const EncoderConfig& sizes, uint32_t width, const std::string& dense,
+                         fmt::Activation activation, const std::string& norm);
+  int32_t add_decoder_bias(const EncoderConfig& sizes, const std::string& decoder, const std::string& bias);
   // A matrix on one vector per sequence, with labels; "logits" of the task classify where that is asked for.
   void add_classifier(uint32_t pooled, const std::string& matrix, const char* output, fmt::Scoring scoring);
   // The same for heads that always tell two things apart (next sentence, sentence order).

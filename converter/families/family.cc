@@ -19,6 +19,7 @@ constexpr Family kFamilies[] = {
     {"camembert", build_camembert},
     {"distilbert", build_distilbert},
     {"electra", build_electra},
+    {"mobilebert", build_mobilebert},
     {"roberta", build_roberta},
     {"xlm-roberta", build_xlm_roberta},
 };

@@ -38,6 +38,7 @@ ModelIR build_bert(BuildRequest& request);
 ModelIR build_camembert(BuildRequest& request);  // roberta.cc
 ModelIR build_distilbert(BuildRequest& request);
 ModelIR build_electra(BuildRequest& request);
+ModelIR build_mobilebert(BuildRequest& request);
 ModelIR build_roberta(BuildRequest& request);
 ModelIR build_xlm_roberta(BuildRequest& request);  // roberta.cc
 

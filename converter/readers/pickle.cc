@@ -31,15 +31,10 @@ struct Value {
   std::vector<Id> items;  // tuple, list; dict: key, value, key, value, …
 };
 
-struct Storage {
-  std::string type, key;
-  uint64_t elements;
-};
-
 // The names that a pickle may mention.
 bool is_allowed_global(const std::string& name) {
-  if (name == "collections.OrderedDict" || name == "torch._utils._rebuild_tensor_v2" ||
-      name == "torch._utils._rebuild_parameter") {
+  if (name == "collections.OrderedDict" || name == "torch._utils._rebuild_tensor" ||
+      name == "torch._utils._rebuild_tensor_v2" || name == "torch._utils._rebuild_parameter") {
     return true;
   }
   for (const char* type : {"Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool"}) {
@@ -52,15 +47,37 @@ bool is_allowed_global(const std::string& name) {
 
 class Machine {
  public:
-  Machine(std::span<const uint8_t> bytes, const std::string& name) : bytes_(bytes), name_(name) {}
-
-  std::vector<PickledTensor> run() {
+  // Runs the pickle that begins at byte `at`.
+  Machine(std::span<const uint8_t> bytes, const std::string& name, size_t at = 0)
+      : bytes_(bytes), name_(name), at_(at) {
     bool stopped = false;
     while (!stopped) {
       stopped = step();
     }
-    return collect(pop());
+    root_ = pop();
   }
+
+  size_t end() const { return at_; }
+  const std::vector<PickledStorage>& storages() const { return storages_; }
+
+  int64_t integer() { return expect(root_, Kind::integer, "its content").integer; }
+
+  std::vector<std::string> texts() {
+    std::vector<std::string> texts;
+    for (const Id item : expect(root_, Kind::list, "its content").items) {
+      texts.push_back(short_name(expect(item, Kind::text, "the key of a storage").text));
+    }
+    return texts;
+  }
+
+  // Whether a dict has True under `key`.
+  bool says(const char* key) {
+    expect(root_, Kind::dict, "its content");
+    const auto found = lookup(root_, key);
+    return found && values_[*found].kind == Kind::boolean && values_[*found].integer != 0;
+  }
+
+  std::vector<PickledTensor> tensors() { return collect(root_); }
 
  private:
   // ---- Bytes ----
@@ -220,7 +237,11 @@ class Machine {
 
   void push_storage() {
     const auto& items = expect(pop(), Kind::tuple, "a persistent id").items;
-    if (items.size() != 5 || expect(items[0], Kind::text, "the kind of a persistent id").text != "storage") {
+    // Old files have a sixth part, None unless a storage is a view of another.
+    if (items.size() == 6 && values_[items[5]].kind != Kind::none) {
+      refuse_pickle("has a storage that is a view of another, which is not read");
+    }
+    if ((items.size() != 5 && items.size() != 6) || expect(items[0], Kind::text, "the kind of a persistent id").text != "storage") {
       refuse_pickle("has a persistent id that is not a storage of torch.save");
     }
     const std::string& type = expect(items[1], Kind::global, "the type of a storage").text;
@@ -239,7 +260,8 @@ class Machine {
     const size_t count = expect(arguments, Kind::tuple, "the arguments of a call").items.size();
     if (function == "collections.OrderedDict" && count <= 1) {
       push_ordered_dict(arguments, count);
-    } else if (function == "torch._utils._rebuild_tensor_v2" && (count == 6 || count == 7)) {
+    } else if ((function == "torch._utils._rebuild_tensor_v2" && (count == 6 || count == 7)) ||
+               (function == "torch._utils._rebuild_tensor" && count == 4)) {
       push_tensor(values_[arguments].items);
     } else if (function == "torch._utils._rebuild_parameter" && count == 3) {
       const Id tensor = values_[arguments].items[0];
@@ -267,7 +289,7 @@ class Machine {
   }
 
   void push_tensor(const std::vector<Id>& arguments) {
-    const Storage& storage =
+    const PickledStorage& storage =
         storages_[static_cast<size_t>(expect(arguments[0], Kind::storage, "the storage of a tensor").integer)];
     PickledTensor tensor;
     tensor.storage_type = storage.type;
@@ -492,10 +514,11 @@ class Machine {
 
   std::span<const uint8_t> bytes_;
   const std::string& name_;
-  size_t at_ = 0;
+  size_t at_;
+  Id root_ = 0;
   size_t used_ = 0;  // of kMaxValues
   std::vector<Value> values_;
-  std::vector<Storage> storages_;
+  std::vector<PickledStorage> storages_;
   std::vector<PickledTensor> tensors_;
   std::vector<Id> stack_;
   std::vector<size_t> marks_;  // stack sizes
@@ -505,7 +528,44 @@ class Machine {
 }  // namespace
 
 std::vector<PickledTensor> read_pickle(std::span<const uint8_t> bytes, const std::string& name) {
-  return Machine(bytes, name).run();
+  return Machine(bytes, name).tensors();
+}
+
+LegacyPickles read_legacy_pickles(std::span<const uint8_t> bytes, const std::string& name) {
+  // 0x1950a86a20f9469cfc6c as Python pickles it.
+  constexpr uint8_t kMagic[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+  constexpr int64_t kVersion = 1001;
+  if (bytes.size() < sizeof(kMagic) || std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
+    refuse(name, ": begins like a pickle, but is none of torch.save, expected a PyTorch checkpoint");
+  }
+  Machine version(bytes, name, sizeof(kMagic));
+  if (version.integer() != kVersion) {
+    refuse(name, ": is of torch.save's version ", version.integer(), ", expected ", kVersion);
+  }
+  Machine machine(bytes, name, version.end());
+  if (!machine.says("little_endian")) {
+    refuse(name, ": was written on a machine that is not little-endian");
+  }
+  Machine content(bytes, name, machine.end());
+  Machine keys(bytes, name, content.end());
+  std::map<std::string, const PickledStorage*> by_key;
+  for (const PickledStorage& storage : content.storages()) {
+    const auto [place, added] = by_key.emplace(storage.key, &storage);
+    if (!added && (place->second->type != storage.type || place->second->elements != storage.elements)) {
+      refuse(name, ": speaks of the storage ", quote(storage.key), " in two ways");
+    }
+  }
+  LegacyPickles legacy;
+  legacy.tensors = content.tensors();
+  for (const std::string& key : keys.texts()) {
+    const auto found = by_key.find(key);
+    if (found == by_key.end()) {
+      refuse(name, ": holds the storage ", quote(key), ", which no tensor has");
+    }
+    legacy.storages.push_back(*found->second);
+  }
+  legacy.end = keys.end();
+  return legacy;
 }
 
 }  // namespace kinglet::convert

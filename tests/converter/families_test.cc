@@ -47,6 +47,9 @@ constexpr Recorded kRecorded[] = {
     {"electra-seqcls", 0.99},
     {"electra-generator", 0.99},
     {"electra-same-width", 0.99},
+    {"mobilebert-seqcls", 0.985},
+    {"mobilebert-qa", 0.985},
+    {"mobilebert-mlm", 0.985},
 };
 
 // ---- Recorded outputs ----

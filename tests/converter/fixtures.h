@@ -70,6 +70,9 @@ class ZipBuilder {
 // A pytorch_model.bin with this pickle and these storages.
 std::string pytorch_bytes(const std::string& pickle, const std::map<std::string, std::string>& storages);
 
+// What torch.save writes for a state dictionary: a zip archive, or what it wrote before PyTorch 1.6.
+std::string torch_save_bytes(const Tensors& tensors, bool legacy);
+
 // The pickle of a state dictionary with one FloatStorage tensor "x", stored under key "0".
 std::string tensor_pickle(uint32_t storage_elements, uint32_t offset, const std::vector<uint32_t>& shape,
                           const std::vector<uint32_t>& strides);
