@@ -41,8 +41,8 @@ SourcePaths find_source(const fs::path& source) {
   if (extension == ".onnx") {
     refuse(source.string(), ": is an ONNX graph, which is not read, expected the checkpoint that it was made from");
   }
-  if (extension != ".safetensors" && extension != ".bin") {
-    refuse(source.string(), ": is not a checkpoint, expected a folder, or a .safetensors or .bin file in one");
+  if (extension != ".safetensors" && extension != ".bin" && extension != ".index") {
+    refuse(source.string(), ": is not a checkpoint, expected a folder, or a .safetensors, .bin or .index file in one");
   }
   return {source.has_parent_path() ? source.parent_path() : fs::path("."), source};
 }
@@ -77,10 +77,13 @@ JsonObject load_config(const fs::path& folder) {
              "), expected one that is merged into its base model");
     }
   }
-  if (!fs::exists(folder / "config.json", ignored)) {
-    refuse(folder.string(), ": has no config.json, expected the folder of a Hugging Face model");
+  // The last two are what the original releases have.
+  for (const char* name : {"config.json", "bert_config.json", "albert_config.json"}) {
+    if (fs::exists(folder / name, ignored)) {
+      return JsonObject::load(folder / name);
+    }
   }
-  return JsonObject::load(folder / "config.json");
+  refuse(folder.string(), ": has no config.json, expected the folder of a Hugging Face model");
 }
 
 // The output must not be one of the files that are read.
