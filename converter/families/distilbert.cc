@@ -15,10 +15,12 @@ EncoderConfig read_distilbert_config(const JsonObject& config) {
   const auto number = [&](const char* field, uint64_t fallback, uint64_t least, uint64_t most) {
     return static_cast<uint32_t>(config.number(field, fallback, least, most));
   };
+  // Other families' names of a field stand for its own, and win over it.
+  const auto named = [&](const char* other, const char* own) { return config.has(other) ? other : own; };
   EncoderConfig sizes;
-  sizes.hidden = number("dim", 768, 1, 65536);
-  sizes.layers = number("n_layers", 6, 0, 1000);
-  sizes.heads = number("n_heads", 12, 1, 65536);
+  sizes.hidden = number(named("hidden_size", "dim"), 768, 1, 65536);
+  sizes.layers = number(named("num_hidden_layers", "n_layers"), 6, 0, 1000);
+  sizes.heads = number(named("num_attention_heads", "n_heads"), 12, 1, 65536);
   sizes.intermediate = number("hidden_dim", 3072, 1, 65536);
   sizes.positions = number("max_position_embeddings", 512, 1, 1 << 20);
   sizes.vocabulary = number("vocab_size", 30522, 1, 1 << 24);

@@ -234,6 +234,29 @@ TEST_CASE("ALBERT of other sizes: groups, inner groups, layers that the groups d
   }
 }
 
+TEST_CASE("ALBERT's layers stay shared in the file") {
+  const auto source = shared_folder();
+  if (!source) {
+    skipped("the size of ALBERT's files", "there is no shared folder");
+    return;
+  }
+  const TemporaryFolder folder;
+  const fs::path checkpoint = *source / "models/tiny/albert-qa";
+  std::vector<uintmax_t> sizes;
+  for (const uint32_t layers : {3u, 24u}) {
+    const fs::path copy = without_tokenizer(checkpoint, folder / std::to_string(layers));
+    Json config = Json::parse(read_file(copy / "config.json"));
+    config["num_hidden_layers"] = layers;
+    fs::remove(copy / "config.json");
+    write_file(copy / "config.json", config.dump());
+    convert_checkpoint(copy, folder / "m.kgl", "int8");
+    sizes.push_back(fs::file_size(folder / "m.kgl"));
+  }
+  const uintmax_t ops = 21 * 6;  // of 21 more layers
+  CHECK(sizes[1] > sizes[0]);
+  CHECK(sizes[1] - sizes[0] < ops * 120);
+}
+
 TEST_CASE("DistilBERT of other sizes: no token types, whatever ids they are given") {
   for (BertShape shape : kShapes) {
     CAPTURE(shape.hidden);
@@ -261,6 +284,13 @@ TEST_CASE("DistilBERT of other sizes: no token types, whatever ids they are give
                          {"vocab_size", shape.vocabulary},
                          {"max_position_embeddings", shape.positions}};
     check_encoder(config, tensors, kTypes, bert, shape);
+    Json other = config;  // under the names that other families have
+    for (const auto& [own, name] : {std::pair("dim", "hidden_size"), std::pair("n_heads", "num_attention_heads"),
+                                    std::pair("n_layers", "num_hidden_layers")}) {
+      other[name] = other[own];
+      other[own] = 1;
+    }
+    check_encoder(other, tensors, kTypes, bert, shape);
   }
 }
 

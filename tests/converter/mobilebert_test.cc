@@ -232,6 +232,32 @@ TEST_CASE("MobileBERT without bottlenecks, without neighbours, with and without 
   check({34, 34, 34, 40, 2, 1, 2, true, true, false, false, false});
 }
 
+TEST_CASE("a token's neighbours are those of its own sequence, in any batch") {
+  const Shape shape = {61, 52, 19, 33, 2, 2, 2, true, true, false, true, false};
+  Random random(7);
+  Reference(shape, random).run();
+  const TemporaryFolder folder, out;
+  write_file(folder / "config.json", config_of(shape).dump());
+  write_safetensors(folder / "model.safetensors", random.tensors);
+  convert_checkpoint(folder.path(), out / "m.kgl", "int8");
+  kinglet_session_options options = raw_outputs();
+  options.batch = 4;
+  options.threads = 2;
+  OpenSession open(out / "m.kgl", options);
+  std::vector<kinglet_input> inputs;
+  for (const size_t count : {3u, 1u, 11u, 6u}) {
+    inputs.emplace_back();
+    inputs.back().ids = kIds.data();
+    inputs.back().id_count = count;
+  }
+  const auto together = encode_all(open, inputs);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    CAPTURE(i);
+    CHECK(encode_all(open, {inputs[i]}).front() == together[i]);
+  }
+  CHECK(std::equal(together[0].begin(), together[0].begin() + shape.hidden, together[3].begin()) == false);
+}
+
 TEST_CASE("MobileBERT refuses what does not fit together, by name") {
   const Shape shape = {48, 21, 19, 17, 3, 1, 2, true, true, false, true, false};
   Random random(1);
