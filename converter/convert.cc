@@ -2,6 +2,7 @@
 #include "convert.h"
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
 #include <system_error>
 
@@ -28,6 +29,19 @@ struct SourcePaths {
   fs::path weights;  // empty: whatever the folder has
 };
 
+// In a repository's folder of the hub cache (models--OWNER--NAME), the snapshot that its main branch stood at.
+std::optional<fs::path> newest_snapshot(const fs::path& folder) {
+  std::ifstream reference(folder / "refs/main");
+  std::string revision(64, '\0');
+  reference.read(revision.data(), static_cast<std::streamsize>(revision.size()));
+  revision.resize(static_cast<size_t>(reference.gcount()));
+  revision.erase(revision.find_last_not_of('\n') + 1);
+  std::error_code ignored;
+  const bool plain = !revision.empty() && revision.find_first_not_of("0123456789abcdef") == revision.npos;
+  const fs::path snapshot = folder / "snapshots" / revision;
+  return plain && fs::is_directory(snapshot, ignored) ? std::optional(snapshot) : std::nullopt;
+}
+
 SourcePaths find_source(const fs::path& source) {
   std::error_code error;
   const fs::file_status status = fs::status(source, error);
@@ -35,7 +49,7 @@ SourcePaths find_source(const fs::path& source) {
     refuse(source.string(), ": no such file or folder, expected a checkpoint");
   }
   if (fs::is_directory(status)) {
-    return {source, {}};
+    return {newest_snapshot(source).value_or(source), {}};
   }
   const std::string extension = source.extension().string();
   if (extension == ".onnx") {

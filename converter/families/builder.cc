@@ -9,7 +9,7 @@
 namespace kinglet::convert {
 
 EncoderConfig read_encoder_config(const JsonObject& config, const EncoderConfig& defaults,
-                                  const std::string& activation) {
+                                  const std::string& activation, bool hidden_in_heads) {
   refuse_unsupported(config);
   if (config.text("position_embedding_type", "absolute") != "absolute") {
     config.refuse_field("position_embedding_type", "\"absolute\"");
@@ -30,6 +30,10 @@ EncoderConfig read_encoder_config(const JsonObject& config, const EncoderConfig&
   sizes.activation = read_activation(config, "hidden_act", activation);
   sizes.tied = config.boolean("tie_word_embeddings", true);
   sizes.pruned_heads = read_pruned_heads(config, sizes.layers, sizes.heads);
+  if (hidden_in_heads && sizes.hidden % sizes.heads != 0) {
+    refuse(config.name(), ": hidden_size is ", sizes.hidden, ", expected a multiple of num_attention_heads, ",
+           sizes.heads);
+  }
   if (!(sizes.epsilon >= 0) || !std::isfinite(sizes.epsilon)) {
     config.refuse_field("layer_norm_eps", "a number of at least 0");
   }
@@ -96,10 +100,6 @@ LayerNames Builder::bert_layer(uint32_t index) {
 
 Layer Builder::add_layer(const LayerNames& names, const EncoderConfig& sizes, uint32_t index) {
   const auto pruned = sizes.pruned_heads.find(index);
-  if (sizes.hidden % sizes.heads != 0) {
-    refuse(request_.config.name(), ": hidden_size is ", sizes.hidden, ", expected a multiple of num_attention_heads, ",
-           sizes.heads);
-  }
   Layer layer = {};
   layer.heads = sizes.heads - (pruned == sizes.pruned_heads.end() ? 0 : static_cast<uint32_t>(pruned->second.size()));
   layer.head_dim = sizes.hidden / sizes.heads;

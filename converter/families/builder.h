@@ -25,9 +25,10 @@ struct EncoderConfig {
   std::map<uint32_t, std::set<uint32_t>> pruned_heads;
 };
 
-// Reads them; absent ones are as in `defaults`. Refuses what no family implements. Throws Error.
+// Reads them; absent ones are as in `defaults`. Refuses what no family implements, and heads that do not divide
+// hidden_size unless `hidden_in_heads` is false. Throws Error.
 EncoderConfig read_encoder_config(const JsonObject& config, const EncoderConfig& defaults,
-                                  const std::string& activation = "gelu");
+                                  const std::string& activation = "gelu", bool hidden_in_heads = true);
 
 // Whole tensor names without ".weight" and ".bias".
 struct LayerNames {

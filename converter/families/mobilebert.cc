@@ -33,7 +33,7 @@ EncoderConfig defaults() {
 
 MobileBertConfig read_mobilebert_config(const JsonObject& config) {
   MobileBertConfig mobile = {};
-  mobile.sizes = read_encoder_config(config, defaults(), "relu");
+  mobile.sizes = read_encoder_config(config, defaults(), "relu", false);
   mobile.bottleneck = config.boolean("use_bottleneck", true);
   mobile.width = mobile.sizes.hidden;
   if (mobile.bottleneck) {

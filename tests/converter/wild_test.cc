@@ -278,6 +278,12 @@ TEST_CASE("a hub cache of links converts, and the file names its repository") {
   convert_checkpoint(snapshot, bert.folder / "m.kgl", "int8");
   contains(read_file(bert.folder / "m.kgl"), "someone/tiny-bert@0123abcd");
   CHECK(convert_error(snapshot / "model.safetensors") == "");
+  contains(convert_error(cache), "has no config.json");
+  write_file(cache / "refs/main", "../../etc");
+  contains(convert_error(cache), "has no config.json");
+  write_file(cache / "refs/main", "0123abcd");
+  convert_checkpoint(cache, bert.folder / "n.kgl", "int8");
+  CHECK(read_file(bert.folder / "m.kgl") == read_file(bert.folder / "n.kgl"));
 }
 
 }  // namespace
