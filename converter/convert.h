@@ -10,7 +10,7 @@
 namespace kinglet::convert {
 
 struct ConvertOptions {
-  std::filesystem::path source;  // a Hugging Face or sentence-transformers folder, or a weights file inside one
+  std::filesystem::path source;  // a Hugging Face or sentence-transformers folder, one of the hub cache, or a weights file inside one
   std::filesystem::path output;  // replaced atomically; its folder must exist
   std::string precision = "int8";             // "int8" or "fp32"
   std::optional<std::string> task;            // "embed", "classify", … instead of what the checkpoint says

@@ -112,7 +112,8 @@ StepText Inspection::read_step(const fmt::Step& step) {
         claim(table->scale(), "embeddings");
         text.details += std::string(fmt::EnumNameEmbedIndex(table->index())) + " " +
                         shorten(view(tensor.name()), 60) + " [" + shape_of(tensor, " x ") + "] " +
-                        (tensor.dtype() == fmt::DType::s8 ? "int8" : "fp32") + "; ";
+                        (tensor.dtype() == fmt::DType::s8 ? "int8" : "fp32") +
+                        (table->column() == 0 ? "" : " from column " + std::to_string(table->column()) + " on") + "; ";
       }
       text.details += norm(op.norm());
       text.out = op.out();

@@ -67,6 +67,12 @@ void refuse_unsupported(const JsonObject& config) {
            ": has a quantization_config: its weights are quantised already, expected floating-point"
            " ones");
   }
+  if (const Json* adapters = config.find("adapters"); adapters != nullptr && !adapters->empty()) {
+    const auto inner = adapters->find("adapters");
+    if (!adapters->is_object() || inner == adapters->end() || !inner->empty()) {
+      refuse(config.name(), ": has adapters, expected a model without them or with them merged into its weights");
+    }
+  }
   if (const Json* map = config.find("auto_map"); map != nullptr && map->is_object()) {
     for (const auto& [key, value] : map->items()) {
       if (key.starts_with("AutoModel")) {

@@ -2,6 +2,7 @@
 #include "families/family.h"
 
 #include "base/text.h"
+#include "families/infer.h"
 
 namespace kinglet::convert {
 
@@ -14,12 +15,22 @@ struct Family {
 
 constexpr Family kFamilies[] = {
     {"bert", build_bert},
+    {"albert", build_albert},
+    {"camembert", build_camembert},
+    {"distilbert", build_distilbert},
+    {"electra", build_electra},
+    {"mobilebert", build_mobilebert},
+    {"roberta", build_roberta},
+    {"xlm-roberta", build_xlm_roberta},
 };
 
 }  // namespace
 
 ModelIR build_model(BuildRequest request) {
-  const std::string model_type = request.config.text("model_type", "");
+  std::string model_type = request.config.text("model_type", "");
+  if (model_type.empty()) {
+    model_type = infer_model_type(request.config, request.checkpoint);
+  }
   std::vector<std::string> known;
   for (const Family& family : kFamilies) {
     if (model_type == family.model_type) {
@@ -27,8 +38,9 @@ ModelIR build_model(BuildRequest request) {
     }
     known.push_back(quote(family.model_type));
   }
-  if (!request.config.has("model_type")) {
-    request.config.refuse_field("model_type", "one of " + list_text(known));
+  if (model_type.empty()) {
+    refuse(request.config.name(), ": has no model_type, and neither \"architectures\" nor the names of the tensors tell",
+           " it, expected one of ", list_text(known));
   }
   refuse(request.config.name(), ": the model_type ", quote(model_type), " is not known; known: ", list_text(known));
 }

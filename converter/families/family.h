@@ -28,10 +28,18 @@ struct BuildRequest {
   Embedding embedding;              // for task embed
 };
 
-// Reads model_type and calls its family. The result has everything but the limits and prompts that other files give.
+// Reads model_type, or infers it where there is none (infer.h), and calls its family. The result has everything but the limits and prompts that other files give.
 // Throws Error; for an unknown model_type it lists the known ones.
 ModelIR build_model(BuildRequest request);
 
-ModelIR build_bert(BuildRequest& request);  // families/bert.cc
+// families/NAME.cc
+ModelIR build_albert(BuildRequest& request);
+ModelIR build_bert(BuildRequest& request);
+ModelIR build_camembert(BuildRequest& request);  // roberta.cc
+ModelIR build_distilbert(BuildRequest& request);
+ModelIR build_electra(BuildRequest& request);
+ModelIR build_mobilebert(BuildRequest& request);
+ModelIR build_roberta(BuildRequest& request);
+ModelIR build_xlm_roberta(BuildRequest& request);  // roberta.cc
 
 }  // namespace kinglet::convert

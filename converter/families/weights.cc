@@ -9,17 +9,34 @@ namespace kinglet::convert {
 
 namespace {
 
-std::string canonical_name(std::string name, const std::vector<std::string>& prefixes) {
-  bool stripped = true;
-  while (stripped) {
-    stripped = false;
-    for (const std::string_view wrapper : {"module.", "_orig_mod.", "model."}) {
-      if (name.starts_with(wrapper)) {
-        name.erase(0, wrapper.size());
-        stripped = true;
-      }
+struct ForeignTensor {
+  const char* pattern;
+  const char* what;
+};
+
+// What other software puts beside or in place of weights.
+constexpr ForeignTensor kForeignTensors[] = {
+    {"*lora_?.*", "is part of a LoRA adapter, expected one that is merged into its base model"},
+    {"*lora_embedding_?*", "is part of a LoRA adapter, expected one that is merged into its base model"},
+    {"*.adapters.*", "is part of an adapter, expected one that is merged into its base model"},
+    {"*.qweight", "is quantised already (GPTQ or AWQ), expected floating-point weights"},
+    {"*.qzeros", "is quantised already (GPTQ or AWQ), expected floating-point weights"},
+    {"*.absmax", "is quantised already (bitsandbytes), expected floating-point weights"},
+    {"*.SCB", "is quantised already (bitsandbytes), expected floating-point weights"},
+    {"*.quant_state.*", "is quantised already (bitsandbytes), expected floating-point weights"},
+    {"*._packed_params*", "is quantised already (PyTorch), expected floating-point weights"},
+};
+
+void refuse_foreign(const StoredTensor& stored) {
+  for (const ForeignTensor& foreign : kForeignTensors) {
+    if (glob_match(foreign.pattern, stored.name)) {
+      refuse(stored.file->name(), ": the tensor ", quote(stored.name), ' ', foreign.what);
     }
   }
+}
+
+std::string canonical_name(const std::string& given, const std::vector<std::string>& prefixes) {
+  std::string name = strip_wrappers(given);
   for (const std::string& prefix : prefixes) {
     if (name.starts_with(prefix)) {
       name.erase(0, prefix.size());
@@ -37,9 +54,24 @@ std::string canonical_name(std::string name, const std::vector<std::string>& pre
 
 }  // namespace
 
+std::string strip_wrappers(std::string name) {
+  bool stripped = true;
+  while (stripped) {
+    stripped = false;
+    for (const std::string_view wrapper : {"module.", "_orig_mod.", "model."}) {
+      if (name.starts_with(wrapper)) {
+        name.erase(0, wrapper.size());
+        stripped = true;
+      }
+    }
+  }
+  return name;
+}
+
 Weights::Weights(Checkpoint checkpoint, const std::vector<std::string>& prefixes, std::string source)
     : source_(std::move(source)) {
   for (auto& [name, stored] : checkpoint.tensors) {
+    refuse_foreign(stored);
     const std::string canonical = canonical_name(name, prefixes);
     const auto [place, added] = tensors_.emplace(canonical, stored);
     if (!added) {

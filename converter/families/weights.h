@@ -13,11 +13,14 @@
 
 namespace kinglet::convert {
 
+// A tensor's name without what wrappers put before it: "module.", "_orig_mod.", "model.", in any order.
+std::string strip_wrappers(std::string name);
+
 class Weights {
  public:
-  // Strips what wrappers put before names ("module.", "_orig_mod.", "model.") and then the first of the family's own
+  // Strips what wrappers put before names, and then the first of the family's own
   // `prefixes` that fits ("bert."), and turns LayerNorm.gamma and .beta into .weight and .bias. Throws Error when two
-  // tensors get the same name. `source` (the folder) stands in the errors.
+  // tensors get the same name, and for what adapters and quantising tools leave. `source` (the folder) stands in the errors.
   Weights(Checkpoint checkpoint, const std::vector<std::string>& prefixes, std::string source);
 
   bool has(const std::string& name) const { return tensors_.count(name) != 0; }

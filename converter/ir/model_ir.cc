@@ -1,6 +1,7 @@
 // Building a program op by op.
 #include "ir/model_ir.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -28,7 +29,10 @@ uint32_t ModelIR::add(Norm norm) {
 }
 
 uint32_t ModelIR::embed(std::vector<EmbedTable> tables, int32_t norm) {
-  const auto width = static_cast<uint32_t>(tensors[tables.front().table].columns());
+  uint32_t width = 0;
+  for (const EmbedTable& entry : tables) {
+    width = std::max(width, entry.column + static_cast<uint32_t>(tensors[entry.table].columns()));
+  }
   const uint32_t out = append(values, Value{fmt::Extent::tokens, width});
   program.push_back(EmbedOp{std::move(tables), norm, out});
   return out;
@@ -42,9 +46,15 @@ uint32_t ModelIR::linear(uint32_t in, uint32_t matrix, fmt::Activation activatio
 
 uint32_t ModelIR::attention(uint32_t in, uint32_t query, uint32_t key, uint32_t value, uint32_t heads,
                             uint32_t head_dim) {
+  return attention(in, in, query, key, value, heads, head_dim);
+}
+
+uint32_t ModelIR::attention(uint32_t keys_in, uint32_t values_in, uint32_t query, uint32_t key, uint32_t value,
+                            uint32_t heads, uint32_t head_dim) {
   const uint32_t out = append(values, Value{fmt::Extent::tokens, heads * head_dim});
   const auto logit_scale = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(head_dim)));
-  program.push_back(AttentionOp{in, in, in, query, key, value, heads, head_dim, logit_scale, false, out});
+  program.push_back(
+      AttentionOp{keys_in, keys_in, values_in, query, key, value, heads, head_dim, logit_scale, false, out});
   return out;
 }
 

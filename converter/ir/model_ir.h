@@ -38,6 +38,7 @@ struct EmbedTable {
   fmt::EmbedIndex index;
   uint32_t table;
   uint32_t base = 0;
+  uint32_t column = 0;
 };
 
 // The ops of model.fbs; the fields mean the same there.
@@ -119,6 +120,8 @@ struct ModelIR {
   uint32_t embed(std::vector<EmbedTable> tables, int32_t norm);
   uint32_t linear(uint32_t in, uint32_t matrix, fmt::Activation activation = fmt::Activation::none);
   uint32_t attention(uint32_t in, uint32_t query, uint32_t key, uint32_t value, uint32_t heads, uint32_t head_dim);
+  uint32_t attention(uint32_t keys_in, uint32_t values_in, uint32_t query, uint32_t key, uint32_t value, uint32_t heads,
+                     uint32_t head_dim);  // queries and keys from one value, values from another
   uint32_t add_norm(uint32_t in, int32_t residual, int32_t norm);
   uint32_t pool(uint32_t in, fmt::PoolKind kind);
   uint32_t normalize(uint32_t in);

@@ -30,18 +30,24 @@ class StoredSource final : public Source {
       read_elements(stored_, first * columns_, count * columns_, out);
       return;
     }
-    // Transposed tensors are rare; reading one row would read all of its bytes, so it is read once and kept.
-    std::call_once(once_, [&] {
-      all_.resize(stored_.element_count());
-      read_elements(stored_, 0, all_.size(), all_.data());
-    });
+    // Reading one row of a transposed tensor would read all of its bytes, so it is read whole, and kept until its last
+    // row has been read: tensors are read from the first row to the last.
+    const std::lock_guard lock(mutex_);
+    const uint64_t size = stored_.element_count();
+    if (all_.empty()) {
+      all_.resize(size);
+      read_elements(stored_, 0, size, all_.data());
+    }
     std::copy_n(all_.data() + first * columns_, count * columns_, out);
+    if ((first + count) * columns_ == size) {
+      all_ = {};
+    }
   }
 
  private:
   StoredTensor stored_;
   uint64_t columns_;
-  mutable std::once_flag once_;
+  mutable std::mutex mutex_;
   mutable std::vector<float> all_;
 };
 

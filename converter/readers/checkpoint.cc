@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "readers/pytorch.h"
 #include "readers/safetensors.h"
+#include "readers/tensorflow.h"
 
 namespace kinglet::convert {
 
@@ -91,14 +92,45 @@ Checkpoint open_sharded(const fs::path& index_path) {
   return checkpoint;
 }
 
+Checkpoint open_tensorflow(const fs::path& index) {
+  Checkpoint checkpoint;
+  for (StoredTensor& tensor : read_tensorflow(index, &checkpoint.files)) {
+    const std::string name = tensor.name;
+    if (!checkpoint.tensors.emplace(name, std::move(tensor)).second) {
+      refuse(index.string(), ": has two variables for ", quote(name));
+    }
+  }
+  for (const fs::path& file : checkpoint.files) {
+    checkpoint.bytes += fs::file_size(file);
+  }
+  return checkpoint;
+}
+
+// The index of the TensorFlow checkpoint in a folder (bert_model.ckpt.index, model.ckpt-best.index), if any.
+std::optional<fs::path> find_tensorflow(const fs::path& folder) {
+  std::optional<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find(".ckpt") == name.npos || entry.path().extension() != ".index") {
+      continue;
+    }
+    if (found) {
+      refuse(folder.string(), ": has several TensorFlow checkpoints, such as ", quote(found->filename().string()),
+             " and ", quote(name), ", expected one of them as the source");
+    }
+    found = entry.path();
+  }
+  return found;
+}
+
 bool is_index(const fs::path& path) {
   return path.filename().string().ends_with(".index.json");
 }
 
 // What other frameworks left in the folder, for the error.
 std::string foreign_weights(const fs::path& folder) {
-  for (const char* name : {"tf_model.h5", "flax_model.msgpack", "model.ckpt.index", "bert_model.ckpt.index",
-                           "rust_model.ot", "openvino_model.bin", "adapter_model.safetensors"}) {
+  for (const char* name : {"tf_model.h5", "flax_model.msgpack", "rust_model.ot", "openvino_model.bin", "model.onnx",
+                           "onnx/model.onnx", "model_quantized.onnx"}) {
     if (is_there(folder / name)) {
       return std::string(" (it has ") + name + ", which is not read)";
     }
@@ -124,6 +156,9 @@ std::optional<fs::path> index_of_shard(const fs::path& folder, const fs::path& f
 }  // namespace
 
 Checkpoint open_checkpoint(const fs::path& folder, const fs::path& file) {
+  if (!file.empty() && file.extension() == ".index") {
+    return open_tensorflow(file);
+  }
   if (!file.empty()) {
     const auto index = index_of_shard(folder, file);
     return index ? open_sharded(*index) : open_single(file);
@@ -133,6 +168,9 @@ Checkpoint open_checkpoint(const fs::path& folder, const fs::path& file) {
     if (is_there(folder / name)) {
       return is_index(name) ? open_sharded(folder / name) : open_single(folder / name);
     }
+  }
+  if (const auto index = find_tensorflow(folder)) {
+    return open_tensorflow(*index);
   }
   refuse(folder.string(), ": has no weights", foreign_weights(folder),
          ", expected model.safetensors or pytorch_model.bin, whole or in shards with an index");

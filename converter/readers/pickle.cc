@@ -1,45 +1,25 @@
-// A restricted pickle machine. Values live in one arena and refer to each other by index, so that cycles and deep
-// nesting, which a hostile pickle can build, cost nothing: nothing here recurses.
+// A restricted pickle machine: its operations, and what it gives.
 #include "readers/pickle.h"
 
 #include <cstring>
 #include <map>
 #include <optional>
 
-#include "base/text.h"
+#include "readers/pickle_values.h"
 
 namespace kinglet::convert {
 
 namespace {
 
-using Id = uint32_t;
-
-enum class Kind : uint8_t { none, boolean, integer, real, text, tuple, list, dict, global, storage, tensor };
-
-// A checkpoint of thousands of tensors needs some 100,000 values. The limits keep memory and time linear in them.
-constexpr size_t kMaxValues = 2'000'000;
-constexpr size_t kMaxNameSize = 1000;
-constexpr size_t kMaxDimensions = 16;
-
-constexpr const char* kKindNames[] = {"None",   "a boolean", "an integer", "a float",   "a string", "a tuple",
-                                      "a list", "a dict",    "a name",     "a storage", "a tensor"};
-
-struct Value {
-  Kind kind = Kind::none;
-  int64_t integer = 0;    // boolean, integer; storage, tensor: index into the machine's lists
-  std::string text;       // text; global: its full name
-  std::vector<Id> items;  // tuple, list; dict: key, value, key, value, …
-};
-
-struct Storage {
-  std::string type, key;
-  uint64_t elements;
-};
+using pickle::Id;
+using pickle::Kind;
+using pickle::kKindNames;
+using pickle::Value;
 
 // The names that a pickle may mention.
 bool is_allowed_global(const std::string& name) {
-  if (name == "collections.OrderedDict" || name == "torch._utils._rebuild_tensor_v2" ||
-      name == "torch._utils._rebuild_parameter") {
+  if (name == "collections.OrderedDict" || name == "torch._utils._rebuild_tensor" ||
+      name == "torch._utils._rebuild_tensor_v2" || name == "torch._utils._rebuild_parameter") {
     return true;
   }
   for (const char* type : {"Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool"}) {
@@ -50,155 +30,40 @@ bool is_allowed_global(const std::string& name) {
   return false;
 }
 
-class Machine {
+class Machine : pickle::Values {
  public:
-  Machine(std::span<const uint8_t> bytes, const std::string& name) : bytes_(bytes), name_(name) {}
-
-  std::vector<PickledTensor> run() {
+  // Runs the pickle that begins at byte `at`.
+  Machine(std::span<const uint8_t> bytes, const std::string& name, size_t at = 0) : Values(bytes, name, at) {
     bool stopped = false;
     while (!stopped) {
       stopped = step();
     }
-    return collect(pop());
+    root_ = pop();
   }
+
+  size_t end() const { return at_; }
+  const std::vector<PickledStorage>& storages() const { return storages_; }
+
+  int64_t integer() { return expect(root_, Kind::integer, "its content").integer; }
+
+  std::vector<std::string> texts() {
+    std::vector<std::string> texts;
+    for (const Id item : expect(root_, Kind::list, "its content").items) {
+      texts.push_back(short_name(expect(item, Kind::text, "the key of a storage").text));
+    }
+    return texts;
+  }
+
+  // Whether a dict has True under `key`.
+  bool says(const char* key) {
+    expect(root_, Kind::dict, "its content");
+    const auto found = lookup(root_, key);
+    return found && values_[*found].kind == Kind::boolean && values_[*found].integer != 0;
+  }
+
+  std::vector<PickledTensor> tensors() { return collect(root_); }
 
  private:
-  // ---- Bytes ----
-
-  const uint8_t* take(uint64_t count) {
-    if (count > bytes_.size() - at_) {
-      refuse_pickle("ends too early");
-    }
-    const uint8_t* place = bytes_.data() + at_;
-    at_ += count;
-    return place;
-  }
-
-  uint64_t number(size_t bytes) {
-    const uint8_t* place = take(bytes);
-    uint64_t value = 0;
-    for (size_t i = bytes; i-- > 0;) {
-      value = value << 8 | place[i];
-    }
-    return value;
-  }
-
-  std::string text(uint64_t size) {
-    const uint8_t* place = take(size);
-    return {reinterpret_cast<const char*>(place), size};
-  }
-
-  std::string line() {
-    const void* end = std::memchr(bytes_.data() + at_, '\n', bytes_.size() - at_);
-    if (end == nullptr) {
-      refuse_pickle("ends within a line");
-    }
-    std::string content = text(static_cast<uint64_t>(static_cast<const uint8_t*>(end) - bytes_.data()) - at_);
-    take(1);
-    return content;
-  }
-
-  // Two's complement, little-endian, as LONG1 and LONG4 have it.
-  int64_t long_number(uint64_t size) {
-    if (size > 8) {
-      refuse_pickle("holds an integer of ", size, " bytes, at most 8 are expected");
-    }
-    uint64_t value = number(size);
-    if (size > 0 && size < 8 && (value >> (8 * size - 1) & 1) != 0) {
-      value |= ~uint64_t{0} << (8 * size);
-    }
-    return static_cast<int64_t>(value);
-  }
-
-  // ---- Values ----
-
-  void charge(size_t values) {
-    used_ += values;
-    if (used_ > kMaxValues) {
-      refuse_pickle("holds more than ", kMaxValues, " values, which no file of tensors needs");
-    }
-  }
-
-  Id make(Kind kind, int64_t integer = 0, std::string text = {}, std::vector<Id> items = {}) {
-    charge(1);
-    values_.push_back({kind, integer, std::move(text), std::move(items)});
-    return static_cast<Id>(values_.size() - 1);
-  }
-
-  void push(Id id) { stack_.push_back(id); }
-  void push(Kind kind, int64_t integer = 0, std::string text = {}) { push(make(kind, integer, std::move(text))); }
-
-  Id pop() {
-    if (stack_.size() <= floor()) {
-      refuse_pickle("takes a value from an empty stack");
-    }
-    const Id id = stack_.back();
-    stack_.pop_back();
-    return id;
-  }
-
-  Id top() {
-    push(pop());
-    return stack_.back();
-  }
-
-  size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
-
-  std::vector<Id> pop_to_mark() {
-    if (marks_.empty()) {
-      refuse_pickle("has no mark where one is expected");
-    }
-    const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
-    std::vector<Id> items(begin, stack_.end());
-    stack_.erase(begin, stack_.end());
-    marks_.pop_back();
-    return items;
-  }
-
-  std::vector<Id> pop_items(size_t count) {
-    std::vector<Id> items(count);
-    for (size_t i = count; i-- > 0;) {
-      items[i] = pop();
-    }
-    return items;
-  }
-
-  const Value& expect(Id id, Kind kind, const char* what) {
-    const Value& value = values_[id];
-    if (value.kind != kind) {
-      refuse_pickle("has ", kKindNames[static_cast<size_t>(value.kind)], " as ", what, ", expected ",
-                    kKindNames[static_cast<size_t>(kind)]);
-    }
-    return value;
-  }
-
-  const std::string& short_name(const std::string& name) {
-    if (name.size() > kMaxNameSize) {
-      refuse_pickle("has a name of ", name.size(), " bytes, at most ", kMaxNameSize, " are expected");
-    }
-    return name;
-  }
-
-  uint64_t expect_count(Id id, const char* what) {
-    const int64_t value = expect(id, Kind::integer, what).integer;
-    if (value < 0) {
-      refuse_pickle("has the negative number ", value, " as ", what);
-    }
-    return static_cast<uint64_t>(value);
-  }
-
-  std::vector<uint64_t> expect_counts(Id id, const char* what) {
-    std::vector<uint64_t> counts;
-    const auto& items = expect(id, Kind::tuple, what).items;
-    if (items.size() > kMaxDimensions) {
-      refuse_pickle("has ", items.size(), " numbers as ", what, ", at most ", kMaxDimensions, " are expected");
-    }
-    for (const Id item : items) {
-      counts.push_back(expect_count(item, what));
-    }
-    return counts;
-  }
-
   // ---- Operations ----
 
   void append_to(Kind kind, const std::vector<Id>& items, const char* what) {
@@ -220,7 +85,12 @@ class Machine {
 
   void push_storage() {
     const auto& items = expect(pop(), Kind::tuple, "a persistent id").items;
-    if (items.size() != 5 || expect(items[0], Kind::text, "the kind of a persistent id").text != "storage") {
+    // Old files have a sixth part, None unless a storage is a view of another.
+    if (items.size() == 6 && values_[items[5]].kind != Kind::none) {
+      refuse_pickle("has a storage that is a view of another, which is not read");
+    }
+    if ((items.size() != 5 && items.size() != 6) ||
+        expect(items[0], Kind::text, "the kind of a persistent id").text != "storage") {
       refuse_pickle("has a persistent id that is not a storage of torch.save");
     }
     const std::string& type = expect(items[1], Kind::global, "the type of a storage").text;
@@ -239,7 +109,8 @@ class Machine {
     const size_t count = expect(arguments, Kind::tuple, "the arguments of a call").items.size();
     if (function == "collections.OrderedDict" && count <= 1) {
       push_ordered_dict(arguments, count);
-    } else if (function == "torch._utils._rebuild_tensor_v2" && (count == 6 || count == 7)) {
+    } else if ((function == "torch._utils._rebuild_tensor_v2" && (count == 6 || count == 7)) ||
+               (function == "torch._utils._rebuild_tensor" && count == 4)) {
       push_tensor(values_[arguments].items);
     } else if (function == "torch._utils._rebuild_parameter" && count == 3) {
       const Id tensor = values_[arguments].items[0];
@@ -267,7 +138,7 @@ class Machine {
   }
 
   void push_tensor(const std::vector<Id>& arguments) {
-    const Storage& storage =
+    const PickledStorage& storage =
         storages_[static_cast<size_t>(expect(arguments[0], Kind::storage, "the storage of a tensor").integer)];
     PickledTensor tensor;
     tensor.storage_type = storage.type;
@@ -485,27 +356,53 @@ class Machine {
     return tensors;
   }
 
-  template <typename... Parts>
-  [[noreturn]] void refuse_pickle(const Parts&... parts) {
-    refuse(name_, ": the pickle ", parts...);
-  }
-
-  std::span<const uint8_t> bytes_;
-  const std::string& name_;
-  size_t at_ = 0;
-  size_t used_ = 0;  // of kMaxValues
-  std::vector<Value> values_;
-  std::vector<Storage> storages_;
+  Id root_ = 0;
+  std::vector<PickledStorage> storages_;
   std::vector<PickledTensor> tensors_;
-  std::vector<Id> stack_;
-  std::vector<size_t> marks_;  // stack sizes
   std::map<uint32_t, Id> memo_;
 };
 
 }  // namespace
 
 std::vector<PickledTensor> read_pickle(std::span<const uint8_t> bytes, const std::string& name) {
-  return Machine(bytes, name).run();
+  return Machine(bytes, name).tensors();
+}
+
+LegacyPickles read_legacy_pickles(std::span<const uint8_t> bytes, const std::string& name) {
+  // 0x1950a86a20f9469cfc6c as Python pickles it.
+  constexpr uint8_t kMagic[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+  constexpr int64_t kVersion = 1001;
+  if (bytes.size() < sizeof(kMagic) || std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
+    refuse(name, ": begins like a pickle, but is none of torch.save, expected a PyTorch checkpoint");
+  }
+  Machine version(bytes, name, sizeof(kMagic));
+  if (version.integer() != kVersion) {
+    refuse(name, ": is of torch.save's version ", version.integer(), ", expected ", kVersion);
+  }
+  Machine machine(bytes, name, version.end());
+  if (!machine.says("little_endian")) {
+    refuse(name, ": was written on a machine that is not little-endian");
+  }
+  Machine content(bytes, name, machine.end());
+  Machine keys(bytes, name, content.end());
+  std::map<std::string, const PickledStorage*> by_key;
+  for (const PickledStorage& storage : content.storages()) {
+    const auto [place, added] = by_key.emplace(storage.key, &storage);
+    if (!added && (place->second->type != storage.type || place->second->elements != storage.elements)) {
+      refuse(name, ": speaks of the storage ", quote(storage.key), " in two ways");
+    }
+  }
+  LegacyPickles legacy;
+  legacy.tensors = content.tensors();
+  for (const std::string& key : keys.texts()) {
+    const auto found = by_key.find(key);
+    if (found == by_key.end()) {
+      refuse(name, ": holds the storage ", quote(key), ", which no tensor has");
+    }
+    legacy.storages.push_back(*found->second);
+  }
+  legacy.end = keys.end();
+  return legacy;
 }
 
 }  // namespace kinglet::convert

@@ -1,7 +1,8 @@
-// PyTorch's zip checkpoints: the pickle's tensors held against the archive's storages.
+// PyTorch's checkpoints: the pickle's tensors held against the storages of an archive, or those behind the pickles.
 #include "readers/pytorch.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@ namespace kinglet::convert {
 namespace {
 
 constexpr uint64_t kMaxPickle = 64 << 20;
+constexpr uint64_t kFirstPart = 128 << 10;  // of a file without an archive
+constexpr uint8_t kPickleMark = 0x80;
 
 struct StorageType {
   std::string_view name;
@@ -35,33 +38,83 @@ class CheckpointReader {
   explicit CheckpointReader(const std::shared_ptr<const InputFile>& file) : file_(file) {}
 
   std::vector<StoredTensor> read() {
-    check_magic();
-    entries_ = read_zip(*file_);
-    top_ = find_top();
-    check_byte_order();
-    const ZipEntry& pickle = entries_.at(top_ + "data.pkl");
-    if (pickle.size > kMaxPickle) {
-      refuse(file_->name(), ": data.pkl takes ", pickle.size, " bytes, at most ", kMaxPickle, " are expected");
+    uint8_t first = 0;
+    if (file_->size() > 0) {
+      file_->read(0, &first, 1);
     }
-    std::vector<uint8_t> bytes(pickle.size);
-    file_->read(pickle.offset, bytes.data(), bytes.size());
     std::vector<StoredTensor> tensors;
-    for (const PickledTensor& tensor : read_pickle(bytes, file_->name() + " (data.pkl)")) {
+    for (const PickledTensor& tensor : first == kPickleMark ? open_legacy() : open_archive()) {
       tensors.push_back(place_tensor(tensor));
     }
     return tensors;
   }
 
  private:
-  void check_magic() {
-    uint8_t magic[2] = {0, 0};
-    if (file_->size() >= 2) {
-      file_->read(0, magic, 2);
+  struct Place {
+    uint64_t offset, size;  // in bytes
+  };
+
+  std::vector<PickledTensor> open_archive() {
+    entries_ = read_zip(*file_);
+    top_ = find_top();
+    check_byte_order();
+    const std::string data = top_ + "data/";
+    for (const auto& [name, entry] : entries_) {
+      if (name.starts_with(data)) {
+        storages_[name.substr(data.size())] = {entry.offset, entry.size};
+      }
     }
-    if (magic[0] == 0x80) {
-      refuse(file_->name(), ": is in the format that PyTorch wrote before 1.6, expected a zip archive: load it and",
-             " save it again with torch.save, or as safetensors");
+    const ZipEntry& pickle = entries_.at(top_ + "data.pkl");
+    if (pickle.size > kMaxPickle) {
+      refuse(file_->name(), ": data.pkl takes ", pickle.size, " bytes, at most ", kMaxPickle, " are expected");
     }
+    std::vector<uint8_t> bytes(pickle.size);
+    file_->read(pickle.offset, bytes.data(), bytes.size());
+    return read_pickle(bytes, file_->name() + " (data.pkl)");
+  }
+
+  // The pickles' size is nowhere written: they are read from the file's beginning, and from a larger part of it where
+  // that ends too early.
+  std::vector<PickledTensor> open_legacy() {
+    LegacyPickles legacy;
+    for (uint64_t size = kFirstPart;; size *= 8) {
+      std::vector<uint8_t> bytes(std::min(size, file_->size()));
+      file_->read(0, bytes.data(), bytes.size());
+      try {
+        legacy = read_legacy_pickles(bytes, file_->name());
+        break;
+      } catch (const Error&) {
+        if (size >= file_->size() || size >= kMaxPickle) {
+          throw;
+        }
+      }
+    }
+    uint64_t at = legacy.end;
+    for (const PickledStorage& storage : legacy.storages) {
+      at = place_storage(storage, at);
+    }
+    return std::move(legacy.tensors);
+  }
+
+  // A count of elements and then the elements. Returns where they end.
+  uint64_t place_storage(const PickledStorage& storage, uint64_t at) {
+    const uint64_t size = find_type(storage.type, storage.key).size;
+    uint8_t raw[8] = {};
+    if (file_->size() - at < sizeof(raw)) {
+      refuse(file_->name(), ": ends before the storage ", quote(storage.key));
+    }
+    file_->read(at, raw, sizeof(raw));
+    uint64_t count = 0;
+    std::memcpy(&count, raw, sizeof(count));
+    at += sizeof(raw);
+    if (count != storage.elements || count > (file_->size() - at) / size) {
+      refuse(file_->name(), ": the storage ", quote(storage.key), " should have ", storage.elements, " elements of ",
+             size, " bytes, but the file says ", count, " and has ", file_->size() - at, " bytes left");
+    }
+    if (!storages_.emplace(storage.key, Place{at, count * size}).second) {
+      refuse(file_->name(), ": has the storage ", quote(storage.key), " twice");
+    }
+    return at + count * size;
   }
 
   // The folder inside the archive: "archive/", "pytorch_model/", …
@@ -94,12 +147,12 @@ class CheckpointReader {
     tensor.type_name = pickled.storage_type;
     tensor.shape = pickled.shape;
     tensor.file = file_;
-    const StorageType& type = find_type(pickled);
+    const StorageType& type = find_type(pickled.storage_type, pickled.storage_key);
     tensor.type = type.type;
 
-    const auto entry = entries_.find(top_ + "data/" + pickled.storage_key);
-    if (entry == entries_.end()) {
-      refuse_tensor(pickled, "its storage ", quote(pickled.storage_key), " is not in the archive");
+    const auto entry = storages_.find(pickled.storage_key);
+    if (entry == storages_.end()) {
+      refuse_tensor(pickled, "its storage ", quote(pickled.storage_key), " is not in the file");
     }
     if (pickled.storage_elements > entry->second.size / type.size ||
         pickled.storage_elements * type.size != entry->second.size) {
@@ -114,13 +167,13 @@ class CheckpointReader {
     return tensor;
   }
 
-  const StorageType& find_type(const PickledTensor& pickled) {
+  const StorageType& find_type(const std::string& name, const std::string& key) {
     for (const StorageType& type : kStorageTypes) {
-      if (type.name == pickled.storage_type) {
+      if (type.name == name) {
         return type;
       }
     }
-    refuse_tensor(pickled, "its storage is of the unknown type ", quote(pickled.storage_type));
+    refuse(file_->name(), ": the storage ", quote(key), " is of the unknown type ", quote(name));
   }
 
   // The last element lies in the storage, and there are no more elements than the storage has (no broadcasting).
@@ -167,7 +220,8 @@ class CheckpointReader {
   }
 
   std::shared_ptr<const InputFile> file_;
-  std::map<std::string, ZipEntry> entries_;
+  std::map<std::string, Place> storages_;    // by key
+  std::map<std::string, ZipEntry> entries_;  // of an archive
   std::string top_;
 };
 

@@ -1,4 +1,5 @@
-// PyTorch's zip checkpoints (torch.save since 1.6): <top>/data.pkl names tensors, <top>/data/<key> holds their bytes.
+// PyTorch's checkpoints. Since 1.6 torch.save writes zip archives: <top>/data.pkl names tensors, <top>/data/<key> holds
+// their bytes. Before that it wrote pickles and then the bytes.
 #pragma once
 
 #include <memory>

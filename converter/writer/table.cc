@@ -118,7 +118,8 @@ class TableBuilder {
     std::vector<Offset<fmt::EmbedTable>> tables;
     for (size_t i = 0; i < op.tables.size(); ++i) {
       tables.push_back(
-          fmt::CreateEmbedTable(builder_, op.tables[i].index, blocks[i].table, blocks[i].scale, op.tables[i].base));
+          fmt::CreateEmbedTable(builder_, op.tables[i].index, blocks[i].table, blocks[i].scale, op.tables[i].base,
+                                op.tables[i].column));
     }
     const auto table_list = builder_.CreateVector(tables);
     return step(fmt::CreateEmbed(builder_, table_list, op.norm, op.out));

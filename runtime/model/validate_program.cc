@@ -171,9 +171,10 @@ kinglet_status Program::check_embed_table(const Where& where, const fmt::EmbedTa
     return refuse(error_, where, "table is tensor %u with 1 dimension; expected 2", entry.table());
   }
   const uint32_t rows = table.shape()->Get(0);
-  if (table.shape()->Get(1) != width) {
-    return refuse(error_, where, "table is tensor %u with %u columns; out has width %u", entry.table(),
-                  table.shape()->Get(1), width);
+  const uint32_t columns = table.shape()->Get(1);
+  if (entry.column() >= width || columns > width - entry.column()) {
+    return refuse(error_, where, "table is tensor %u with %u columns from column %u on; out has width %u",
+                  entry.table(), columns, entry.column(), width);
   }
   if (table.dtype() == fmt::DType::s8) {
     KINGLET_TRY(check_vector(model_, where, "scale", entry.scale(), fmt::DType::f32, rows, error_));
@@ -191,6 +192,8 @@ kinglet_status Program::check_embed_table(const Where& where, const fmt::EmbedTa
   const char* what = "";
   switch (entry.index()) {
     case fmt::EmbedIndex::token:
+    case fmt::EmbedIndex::next_token:
+    case fmt::EmbedIndex::previous_token:
       needed = model_.vocabulary();
       what = "vocabulary";
       break;

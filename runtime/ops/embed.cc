@@ -1,12 +1,13 @@
 // The embedding: rows of its tables, added up. Rows of the token table are read with pread: looking them up through the
 // mapping would bring in the whole table by fault-around.
+#include <cstring>
+
 #include "ops/execute.h"
 
 namespace kinglet {
 namespace {
 
 struct Table {
-  const fmt::EmbedTable* entry;
   const fmt::Tensor* tensor;
   uint64_t width;
 
@@ -23,12 +24,29 @@ struct Table {
   }
 };
 
+constexpr uint64_t kNoRow = ~uint64_t{0};
+
+// The table's row for row `row` of the batch, or kNoRow beyond the sequence.
 uint64_t row_index(const Batch& batch, const fmt::EmbedTable& entry, uint32_t row, uint32_t sequence) {
+  const auto token = [&](uint32_t at) { return static_cast<uint64_t>(static_cast<uint32_t>(batch.ids[at])); };
   switch (entry.index()) {
-    case fmt::EmbedIndex::token: return static_cast<uint32_t>(batch.ids[row]);
+    case fmt::EmbedIndex::token: return token(row);
+    case fmt::EmbedIndex::next_token: return row + 1 < batch.begin[sequence + 1] ? token(row + 1) : kNoRow;
+    case fmt::EmbedIndex::previous_token: return row > batch.begin[sequence] ? token(row - 1) : kNoRow;
     case fmt::EmbedIndex::position: return uint64_t{row} - batch.begin[sequence] + entry.base();
     default: return static_cast<uint32_t>(batch.type_ids[row]);
   }
+}
+
+bool reads_tokens(const fmt::EmbedTable& entry) {
+  return entry.index() != fmt::EmbedIndex::position && entry.index() != fmt::EmbedIndex::type;
+}
+
+// Whether the first table writes all columns of every row.
+bool first_fills(const fmt::Model& model, const fmt::Embed& op, uint32_t width) {
+  const fmt::EmbedTable& first = *op.tables()->Get(0);
+  return model.tensors()->Get(first.table())->shape()->Get(1) == width &&
+         first.index() != fmt::EmbedIndex::next_token && first.index() != fmt::EmbedIndex::previous_token;
 }
 
 }  // namespace
@@ -36,17 +54,25 @@ uint64_t row_index(const Batch& batch, const fmt::EmbedTable& entry, uint32_t ro
 void run_embed(const Run& run, const Block& block, const Step& step) {
   const Slot& slot = run.plan->slot(step.out);
   float* out = rows_of(run, block, step.out);
+  const bool fills = first_fills(run.model->table(), *step.embed, slot.width);
   uint32_t sequence = 0;
   for (uint32_t row = block.begin; row < block.end; ++row, out += slot.stride()) {
     while (row >= run.batch.begin[sequence + 1]) {
       ++sequence;
     }
-    bool add = false;
+    bool add = !fills;
+    if (!fills) {
+      std::memset(out, 0, slot.stride() * sizeof(float));
+    }
     for (const fmt::EmbedTable* entry : *step.embed->tables()) {
-      const Table table = {entry, run.model->table().tensors()->Get(entry->table()), slot.width};
+      const fmt::Tensor* tensor = run.model->table().tensors()->Get(entry->table());
+      const Table table = {tensor, tensor->shape()->Get(1)};
       const uint64_t index = row_index(run.batch, *entry, row, sequence);
+      if (index == kNoRow) {
+        continue;
+      }
       const void* data = nullptr;
-      if (entry->index() == fmt::EmbedIndex::token) {
+      if (reads_tokens(*entry)) {
         Error error;
         if (run.model->read_tensor(entry->table(), table.offset(index), block.work, table.span(), error) !=
             KINGLET_OK) {
@@ -64,8 +90,8 @@ void run_embed(const Run& run, const Block& block, const Step& step) {
                               .tile = table.tile(),
                               .scale = scales != nullptr ? scales[index] : 1.0f,
                               .add = add,
-                              .out = out,
-                              .n = slot.width});
+                              .out = out + entry->column(),
+                              .n = static_cast<size_t>(table.width)});
       add = true;
     }
   }

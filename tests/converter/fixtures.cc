@@ -102,24 +102,28 @@ Tensors random_bert(const BertShape& shape, uint32_t seed) {
     add(name + ".weight", {rows, columns}, 0, 1 / std::sqrt(static_cast<float>(columns)));
     add(name + ".bias", {rows}, 0, 0.3f);
   };
-  const auto add_norm = [&](const std::string& name) {
-    add(name + ".weight", {shape.hidden}, 1, 0.2f);
-    add(name + ".bias", {shape.hidden}, 0, 0.2f);
+  const auto add_norm = [&](const std::string& name, uint32_t width) {
+    add(name + ".weight", {width}, 1, 0.2f);
+    add(name + ".bias", {width}, 0, 0.2f);
   };
-  add("embeddings.word_embeddings.weight", {shape.vocabulary, shape.hidden}, 0, 1);
-  add("embeddings.position_embeddings.weight", {shape.positions, shape.hidden}, 0, 0.5f);
-  add("embeddings.token_type_embeddings.weight", {shape.types, shape.hidden}, 0, 0.5f);
-  add_norm("embeddings.LayerNorm");
+  const uint32_t embedding = shape.embedding == 0 ? shape.hidden : shape.embedding;
+  add("embeddings.word_embeddings.weight", {shape.vocabulary, embedding}, 0, 1);
+  add("embeddings.position_embeddings.weight", {shape.positions, embedding}, 0, 0.5f);
+  add("embeddings.token_type_embeddings.weight", {shape.types, embedding}, 0, 0.5f);
+  add_norm("embeddings.LayerNorm", embedding);
+  if (shape.embedding != 0) {
+    add_linear("embeddings_project", shape.hidden, embedding);
+  }
   for (uint32_t i = 0; i < shape.layers; ++i) {
     const std::string layer = "encoder.layer." + std::to_string(i);
     for (const char* name :
          {".attention.self.query", ".attention.self.key", ".attention.self.value", ".attention.output.dense"}) {
       add_linear(layer + name, shape.hidden, shape.hidden);
     }
-    add_norm(layer + ".attention.output.LayerNorm");
+    add_norm(layer + ".attention.output.LayerNorm", shape.hidden);
     add_linear(layer + ".intermediate.dense", shape.intermediate, shape.hidden);
     add_linear(layer + ".output.dense", shape.hidden, shape.intermediate);
-    add_norm(layer + ".output.LayerNorm");
+    add_norm(layer + ".output.LayerNorm", shape.hidden);
   }
   add_linear("pooler.dense", shape.hidden, shape.hidden);
   return tensors;
@@ -191,6 +195,41 @@ std::string pytorch_bytes(const std::string& pickle, const std::map<std::string,
     zip.add("archive/data/" + key, content);
   }
   return zip.bytes();
+}
+
+namespace {
+
+std::string pickled_integer(uint32_t value) { return "J" + number_bytes(value, 4); }
+std::string pickled_text(const std::string& value) { return "X" + number_bytes(value.size(), 4) + value; }
+
+}  // namespace
+
+std::string torch_save_bytes(const Tensors& tensors, bool legacy) {
+  std::map<std::string, std::string> storages;
+  std::string pickle = "\x80\x02}(", keys, data;
+  for (const auto& [name, tensor] : tensors) {
+    const std::string key = std::to_string(94000000 + storages.size());  // they were addresses once
+    storages[key] = std::string(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * 4);
+    data += number_bytes(tensor.values.size(), 8) + storages[key];
+    keys += pickled_text(key);
+    std::string dimensions = "(", strides = "(";
+    for (size_t d = 0; d < tensor.shape.size(); ++d) {
+      dimensions += pickled_integer(tensor.shape[d]);
+      strides += pickled_integer(d + 1 < tensor.shape.size() ? tensor.shape[d + 1] : 1);
+    }
+    pickle += pickled_text(name) + "ctorch._utils\n_rebuild_tensor_v2\n((" + pickled_text("storage") +
+              "ctorch\nFloatStorage\n" + pickled_text(key) + pickled_text("cpu") +
+              pickled_integer(static_cast<uint32_t>(tensor.values.size())) + (legacy ? "NtQK" : "tQK") +
+              std::string(1, '\0') + dimensions + "t" + strides + "t\x89" + "ccollections\nOrderedDict\n)RtR";
+  }
+  pickle += "u.";
+  if (!legacy) {
+    return pytorch_bytes(pickle, storages);
+  }
+  return "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." + std::string("\x80\x02M\xe9\x03.") +
+         "\x80\x02}(" + pickled_text("protocol_version") + "M\xe9\x03" + pickled_text("little_endian") + "\x88" +
+         pickled_text("type_sizes") + "}(" + pickled_text("int") + "K\x04" + "uu." + pickle + "\x80\x02](" + keys +
+         "e." + data;
 }
 
 std::string tensor_pickle(uint32_t storage_elements, uint32_t offset, const std::vector<uint32_t>& shape,

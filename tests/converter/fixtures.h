@@ -39,9 +39,11 @@ void write_safetensors(const std::filesystem::path& path, const Tensors& tensors
 
 struct BertShape {
   uint32_t hidden = 32, heads = 2, layers = 1, intermediate = 48, vocabulary = 40, positions = 24, types = 2;
+  uint32_t embedding = 0;  // width of the embedding tables, with a projection after them; 0: hidden, without
 };
 
-// Random weights of a BertModel with a pooler, named without prefix, of a size that keeps activations near 1.
+// Random weights of a BertModel with a pooler, named without prefix, of a size that keeps activations near 1. The
+// projection behind embedding tables of another width is called embeddings_project, as in ELECTRA.
 Tensors random_bert(const BertShape& shape, uint32_t seed);
 Json bert_config(const BertShape& shape, const std::string& architecture);
 
@@ -67,6 +69,9 @@ class ZipBuilder {
 
 // A pytorch_model.bin with this pickle and these storages.
 std::string pytorch_bytes(const std::string& pickle, const std::map<std::string, std::string>& storages);
+
+// What torch.save writes for a state dictionary: a zip archive, or what it wrote before PyTorch 1.6.
+std::string torch_save_bytes(const Tensors& tensors, bool legacy);
 
 // The pickle of a state dictionary with one FloatStorage tensor "x", stored under key "0".
 std::string tensor_pickle(uint32_t storage_elements, uint32_t offset, const std::vector<uint32_t>& shape,

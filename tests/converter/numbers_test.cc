@@ -2,12 +2,10 @@
 // the double-precision BERT of reference_bert.h.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <map>
-#include <set>
 
 #include "fixtures.h"
+#include "recorded.h"
 #include "reference_bert.h"
 #include "support/checkpoints.h"
 #include "support/paths.h"
@@ -18,99 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kTolerance = 5e-5;  // times the largest number, or 1
-
-kinglet_session_options raw_outputs() {
-  kinglet_session_options options = KINGLET_SESSION_OPTIONS_INIT;
-  options.raw_outputs = 1;
-  return options;
-}
-
-// All outputs for one sequence, by name.
-std::map<std::string, std::vector<float>> run(OpenSession& open, const std::vector<int32_t>& ids,
-                                              const std::vector<int32_t>& type_ids) {
-  kinglet_input input = {};
-  input.ids = ids.data();
-  input.type_ids = type_ids.data();
-  input.id_count = ids.size();
-  REQUIRE(kinglet_encode(open.session, &input, 1, nullptr) == KINGLET_OK);
-  std::map<std::string, std::vector<float>> outputs;
-  for (uint32_t i = 0; i < open.info.output_count; ++i) {
-    kinglet_output view = {};
-    REQUIRE(kinglet_session_output(open.session, 0, i, &view) == KINGLET_OK);
-    size_t size = 1;
-    for (uint32_t d = 0; d < view.rank; ++d) {
-      size *= view.shape[d];
-    }
-    outputs[view.name].assign(view.data, view.data + size);
-  }
-  return outputs;
-}
-
-// The largest difference, as a share of what is allowed.
-double distance(const std::vector<double>& expected, const float* actual) {
-  double largest = 1, difference = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, std::fabs(expected[i]));
-    difference = std::max(difference, std::fabs(expected[i] - static_cast<double>(actual[i])));
-  }
-  return difference / (kTolerance * largest);
-}
-
-void flatten(const Json& json, std::vector<double>& out) {
-  if (json.is_array()) {
-    for (const Json& element : json) {
-      flatten(element, out);
-    }
-  } else {
-    out.push_back(json.get<double>());
-  }
-}
-
-void check_output(const std::string& name, const Json& expected, const std::vector<float>& actual) {
-  CAPTURE(name);
-  if (!expected.is_object()) {
-    std::vector<double> values;
-    flatten(expected, values);
-    REQUIRE(values.size() == actual.size());
-    CHECK(distance(values, actual.data()) <= 1);
-    return;
-  }
-  for (size_t i = 0; i < expected.at("positions").size(); ++i) {
-    std::vector<double> values;
-    flatten(expected.at("rows")[i], values);
-    const size_t position = expected.at("positions")[i].get<size_t>();
-    REQUIRE((position + 1) * values.size() <= actual.size());
-    CHECK(distance(values, actual.data() + position * values.size()) <= 1);
-  }
-}
-
-// A folder with an expected.json: every recorded output of every case.
-void check_recorded(const fs::path& source) {
-  CAPTURE(source.string());
+void check_fp32(const fs::path& source) {
   const TemporaryFolder out;
   convert_checkpoint(source, out / "m.kgl", "fp32");
-  OpenSession open(out / "m.kgl", raw_outputs());
-  const Json recorded = Json::parse(read_file(source / "expected.json"));
-  const std::set<std::string> facts = {"text",        "pair", "ids", "type_ids", "offsets", "last_hidden_first_row",
-                                       "hidden_norms"};
-  for (const Json& entry : recorded.at("cases")) {
-    const auto outputs = run(open, entry.at("ids"), entry.at("type_ids"));
-    size_t compared = 0;
-    for (const auto& [name, expected] : entry.items()) {
-      if (facts.count(name) == 0) {
-        REQUIRE(outputs.count(name) == 1);
-        check_output(name, expected, outputs.at(name));
-        ++compared;
-      }
-    }
-    CHECK(compared == outputs.size());
-  }
+  check_recorded(source, out / "m.kgl");
 }
 
 TEST_CASE("recorded outputs, fp32: F16 with relu, shards, and a .bin with three outputs") {
   for (const char* name : {"bert-seqcls", "bert-ner", "bert-pretraining"}) {
-    check_recorded(data_folder() / "tiny" / name);
+    check_fp32(data_folder() / "tiny" / name);
   }
 }
 
@@ -122,7 +36,7 @@ TEST_CASE("recorded outputs, fp32: every BERT") {
   }
   for (const char* name : {"bert", "bert-mlm-ko-cased", "bert-mlm-untied", "bert-multilabel", "bert-nsp", "bert-qa",
                            "bert-regression", "bert-seqcls-v5"}) {
-    check_recorded(*shared / "models/tiny" / name);
+    check_fp32(*shared / "models/tiny" / name);
   }
 }
 
@@ -146,7 +60,7 @@ void check_against_reference(const fs::path& folder, const Tensors& tensors, con
     CAPTURE(precision);
     convert_checkpoint(folder, out / "m.kgl", precision);
     OpenSession open(out / "m.kgl", raw_outputs());
-    const auto actual = run(open, kIds, kTypes).at("last_hidden_state");
+    const auto actual = run_ids(open, kIds, kTypes).at("last_hidden_state");
     REQUIRE(actual.size() == expected.size());
     if (std::string(precision) == "fp32") {
       CHECK(distance(expected, actual.data()) <= 1);
@@ -188,37 +102,20 @@ TEST_CASE("pruned heads: layers of different widths") {
   check_against_reference(folder.path(), tensors, shape, {{1, 1}});
 }
 
-TEST_CASE("a PyTorch checkpoint gives the bytes that the same safetensors checkpoint gives") {
+TEST_CASE("a PyTorch checkpoint, new or old, gives the bytes that the same safetensors checkpoint gives") {
   const TemporaryFolder folder, out;
   const BertShape shape;
   const Tensors tensors = random_bert(shape, 21);
   const fs::path one = folder / "one/model", two = folder / "two/model";
   write_bert(one, shape, tensors, "BertModel");
   write_file(two / "config.json", read_file(one / "config.json"));
-  std::map<std::string, std::string> storages;
-  std::string pickle = "\x80\x02}(";
-  const auto number = [](uint32_t value) {
-    return std::string("J") + std::string(reinterpret_cast<const char*>(&value), 4);
-  };
-  const auto text = [&](const std::string& value) {
-    return std::string("X") + number(static_cast<uint32_t>(value.size())).substr(1) + value;
-  };
-  for (const auto& [name, tensor] : tensors) {
-    const std::string key = std::to_string(storages.size());
-    storages[key] = std::string(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * 4);
-    std::string dimensions = "(", strides = "(";
-    for (size_t d = 0; d < tensor.shape.size(); ++d) {
-      dimensions += number(tensor.shape[d]);
-      strides += number(d + 1 < tensor.shape.size() ? tensor.shape[d + 1] : 1);
-    }
-    pickle += text(name) + "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + "ctorch\nFloatStorage\n" +
-              text(key) + text("cpu") + number(static_cast<uint32_t>(tensor.values.size())) + "tQK" +
-              std::string(1, '\0') + dimensions + "t" + strides + "t\x89" + "ccollections\nOrderedDict\n)RtR";
-  }
-  write_file(two / "pytorch_model.bin", pytorch_bytes(pickle + "u.", storages));
   convert_checkpoint(one, out / "one.kgl", "int8");
-  convert_checkpoint(two, out / "two.kgl", "int8");
-  CHECK(read_file(out / "one.kgl") == read_file(out / "two.kgl"));
+  for (const bool legacy : {false, true}) {
+    CAPTURE(legacy);
+    write_file(two / "pytorch_model.bin", torch_save_bytes(tensors, legacy));
+    convert_checkpoint(two, out / "two.kgl", "int8");
+    CHECK(read_file(out / "one.kgl") == read_file(out / "two.kgl"));
+  }
 }
 
 TEST_CASE("tied and untied decoders, and a vocabulary that fits no tile") {
@@ -239,7 +136,7 @@ TEST_CASE("tied and untied decoders, and a vocabulary that fits no tile") {
       edit_json(folder / "config.json", [&](Json& json) { json["tie_word_embeddings"] = tied; });
       convert_checkpoint(folder.path(), out / "m.kgl", precision);
       OpenSession open(out / "m.kgl", raw_outputs());
-      results[std::string(precision) + (tied ? " tied" : " untied")] = run(open, kIds, kTypes).at("logits");
+      results[std::string(precision) + (tied ? " tied" : " untied")] = run_ids(open, kIds, kTypes).at("logits");
     }
   }
   CHECK(results["fp32 tied"] == results["fp32 untied"]);

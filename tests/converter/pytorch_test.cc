@@ -158,7 +158,7 @@ TEST_CASE("a tensor that does not fit into its storage is refused") {
 
 TEST_CASE("a storage that is not in the archive is refused") {
   contains(refusal(pytorch_bytes(tensor_pickle(6, 0, {6}, {1}), {{"1", float_bytes({1})}})),
-           "its storage \"0\" is not in the archive");
+           "its storage \"0\" is not in the file");
 }
 
 TEST_CASE("a zip64 archive, as large checkpoints have, is read") {
@@ -187,10 +187,6 @@ TEST_CASE("an archive that is no checkpoint is refused") {
   ZipBuilder zip;
   zip.add("word/document.xml", "x");
   contains(refusal(zip.bytes()), "has no entry data.pkl");
-}
-
-TEST_CASE("the format before PyTorch 1.6 is refused with advice") {
-  contains(refusal("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."s), "before 1.6");
 }
 
 TEST_CASE("big-endian checkpoints are refused") {

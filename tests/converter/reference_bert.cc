@@ -15,7 +15,9 @@ std::vector<double> row_of(const Tensors& tensors, const std::string& name, size
   return {begin, begin + static_cast<std::ptrdiff_t>(width)};
 }
 
-Matrix add(Matrix a, const Matrix& b) {
+}  // namespace
+
+Matrix add_rows(Matrix a, const Matrix& b) {
   for (size_t i = 0; i < a.size(); ++i) {
     for (size_t j = 0; j < a[i].size(); ++j) {
       a[i][j] += b[i][j];
@@ -24,7 +26,7 @@ Matrix add(Matrix a, const Matrix& b) {
   return a;
 }
 
-Matrix layer_norm(const Tensors& tensors, const std::string& name, Matrix x) {
+Matrix layer_norm(const Tensors& tensors, const std::string& name, Matrix x, double epsilon) {
   const auto weight = row_of(tensors, name + ".weight", 0), bias = row_of(tensors, name + ".bias", 0);
   for (auto& row : x) {
     double mean = 0, variance = 0;
@@ -35,13 +37,13 @@ Matrix layer_norm(const Tensors& tensors, const std::string& name, Matrix x) {
       variance += (value - mean) * (value - mean) / static_cast<double>(row.size());
     }
     for (size_t j = 0; j < row.size(); ++j) {
-      row[j] = (row[j] - mean) / std::sqrt(variance + 1e-12) * weight[j] + bias[j];
+      row[j] = (row[j] - mean) / std::sqrt(variance + epsilon) * weight[j] + bias[j];
     }
   }
   return x;
 }
 
-Matrix attention(const Matrix& q, const Matrix& k, const Matrix& v, size_t heads) {
+Matrix attend(const Matrix& q, const Matrix& k, const Matrix& v, size_t heads) {
   const size_t size = q[0].size() / heads;
   Matrix out(q.size(), std::vector<double>(q[0].size()));
   for (size_t head = 0; head < heads; ++head) {
@@ -65,8 +67,6 @@ Matrix attention(const Matrix& q, const Matrix& k, const Matrix& v, size_t heads
   }
   return out;
 }
-
-}  // namespace
 
 Matrix apply_linear(const Tensors& tensors, const std::string& name, const Matrix& x) {
   const size_t rows = tensors.at(name + ".weight").shape[0];
@@ -92,22 +92,25 @@ Matrix reference_bert(const Tensors& tensors, const BertShape& shape, const std:
     types.push_back(row_of(tensors, "embeddings.token_type_embeddings.weight", static_cast<size_t>(type_ids[i])));
     positions.push_back(row_of(tensors, "embeddings.position_embeddings.weight", i));
   }
-  Matrix x = layer_norm(tensors, "embeddings.LayerNorm", add(add(words, types), positions));
+  Matrix x = layer_norm(tensors, "embeddings.LayerNorm", add_rows(add_rows(words, types), positions));
+  if (shape.embedding != 0) {
+    x = apply_linear(tensors, "embeddings_project", x);
+  }
   for (uint32_t i = 0; i < shape.layers; ++i) {
     const std::string layer = "encoder.layer." + std::to_string(i) + ".";
     const std::string self = layer + "attention.self.";
     const auto found = heads.find(i);
     const Matrix attended =
-        attention(apply_linear(tensors, self + "query", x), apply_linear(tensors, self + "key", x),
-                  apply_linear(tensors, self + "value", x), found == heads.end() ? shape.heads : found->second);
+        attend(apply_linear(tensors, self + "query", x), apply_linear(tensors, self + "key", x),
+               apply_linear(tensors, self + "value", x), found == heads.end() ? shape.heads : found->second);
     x = layer_norm(tensors, layer + "attention.output.LayerNorm",
-                   add(apply_linear(tensors, layer + "attention.output.dense", attended), x));
+                   add_rows(apply_linear(tensors, layer + "attention.output.dense", attended), x));
     Matrix up = apply_linear(tensors, layer + "intermediate.dense", x);
     for (auto& row : up) {
       std::for_each(row.begin(), row.end(),
                     [](double& value) { value *= 0.5 * (1 + std::erf(value / std::sqrt(2.0))); });
     }
-    x = layer_norm(tensors, layer + "output.LayerNorm", add(apply_linear(tensors, layer + "output.dense", up), x));
+    x = layer_norm(tensors, layer + "output.LayerNorm", add_rows(apply_linear(tensors, layer + "output.dense", up), x));
   }
   return x;
 }

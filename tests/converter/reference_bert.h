@@ -12,6 +12,10 @@ namespace kinglet::test {
 
 using Matrix = std::vector<std::vector<double>>;
 
+Matrix add_rows(Matrix a, const Matrix& b);
+Matrix layer_norm(const Tensors& tensors, const std::string& name, Matrix x, double epsilon = 1e-12);
+// softmax(q·kᵀ/√d)·v for each head.
+Matrix attend(const Matrix& q, const Matrix& k, const Matrix& v, size_t heads);
 // x·Wᵀ + b for the layer `name` of `tensors`.
 Matrix apply_linear(const Tensors& tensors, const std::string& name, const Matrix& x);
 

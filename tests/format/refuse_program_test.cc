@@ -49,15 +49,24 @@ REFUSED("embed into nothing", "program[0] (Embed): out is 10000, but the model h
         op<EmbedSpec>(m, 0).out = kNobody)
 REFUSED("embed into sequences", "out is value 0 with extent sequences; the step makes tokens",
         m.values[0].extent = Extent::sequences)
-UNSUPPORTED("an unknown embedding index", "program[0] (Embed) table 1: index is 3",
-            embed_table(m, 1).index = fmt::EmbedIndex(3))
+UNSUPPORTED("an unknown embedding index", "program[0] (Embed) table 1: index is 5",
+            embed_table(m, 1).index = fmt::EmbedIndex(5))
 REFUSED("an embedding table that is no tensor", "table 0: table is 10000, but", embed_table(m, 0).table = kNobody)
 REFUSED("an embedding table of one dimension", "with 1 dimension; expected 2",
         embed_table(m, 0).table = tensor_id(m, "embeddings.norm.bias"))
 REFUSED("an embedding table of s32", "with dtype s32; expected f32 or s8",
         embed_table(m, 0).table = m.add_tensor({"x", fmt::DType::s32, fmt::Layout::rows, {40, 36}, Bytes(5760), {}}))
-REFUSED("an embedding table of another width", "with 35 columns; out has width 36",
-        embed_table(m, 0) = EmbedTableSpec{fmt::EmbedIndex::token, zeros(m, 40, 35)})
+REFUSED("an embedding table of another width", "with 37 columns from column 0 on; out has width 36",
+        embed_table(m, 0) = EmbedTableSpec{fmt::EmbedIndex::token, zeros(m, 40, 37)})
+REFUSED("an embedding table that begins too far right", "with 35 columns from column 2 on; out has width 36",
+        embed_table(m, 0) = EmbedTableSpec{fmt::EmbedIndex::next_token, zeros(m, 40, 35), -1, 0, 2})
+REFUSED("an embedding table that begins beyond the sum", "from column 4294967295 on; out has width 36",
+        embed_table(m, 0).column = 0xffffffff)
+REFUSED("fewer rows of neighbours than the vocabulary", "with 39 rows; expected at least 40 (vocabulary)",
+        embed_table(m, 0) = EmbedTableSpec{fmt::EmbedIndex::previous_token, zeros(m, 39, 36)})
+REFUSED("a base in a table of next tokens", "base is 1 in a table of next_tokens; expected 0",
+        embed_table(m, 0).index = fmt::EmbedIndex::next_token;
+        embed_table(m, 0).base = 1)
 REFUSED("an s8 embedding table without scale", "table 0: scale is -1, but", embed_table(m, 0).scale = -1)
 REFUSED("an embedding scale of another length", "elements; expected 40",
         embed_table(m, 0).scale = embed_table(m, 1).scale)

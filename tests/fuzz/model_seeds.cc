@@ -44,10 +44,16 @@ int main(int count, char** arguments) {
   everything.samples = {{"a", {1, 2}, {0, 1}, "logits", {0.5f, 0.25f}, 1}};
   everything.provenance = {"source", "0.1.0", {"quantize"}, {{"sst2", "accuracy", 0.9}}};
   everything.tokenizer = smallest_tokenizer;
+  ModelSpec neighbours = small_bert(tiny(true, fmt::Task::embed));
+  auto& tables = std::get<EmbedSpec>(neighbours.program.front().op).tables;
+  tables.push_back(tables.front());
+  tables.back().index = fmt::EmbedIndex::next_token;
+  tables.push_back(tables.front());
+  tables.back().index = fmt::EmbedIndex::previous_token;
   const std::string folder = arguments[1];
   return write(folder, "fp32-embed", small_bert(tiny(false, fmt::Task::embed))) &&
                  write(folder, "int8-embed", small_bert(tiny(true, fmt::Task::embed))) &&
-                 write(folder, "int8-everything", everything)
+                 write(folder, "int8-everything", everything) && write(folder, "int8-neighbours", neighbours)
              ? 0
              : 1;
 }

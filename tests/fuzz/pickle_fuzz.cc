@@ -1,5 +1,6 @@
-// Fuzzes the PyTorch reader. An input that begins with "PK" is a zip archive, any other one a pickle. Whatever it is,
-// it is refused with an Error or its tensors can be read within the file.
+// Fuzzes the PyTorch reader. An input that begins with "PK" is a zip archive, one that begins like the magic number of
+// old files such a file, any other one a pickle. Whatever it is, it is refused with an Error or its tensors can be read
+// within the file.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -27,7 +28,9 @@ void read_archive(const uint8_t* data, size_t size) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    if (size >= 2 && data[0] == 'P' && data[1] == 'K') {
+    const bool archive = size >= 2 && data[0] == 'P' && data[1] == 'K';
+    const bool old = size >= 3 && data[0] == 0x80 && data[1] == 2 && data[2] == 0x8a;
+    if (archive || old) {
       read_archive(data, size);
     } else {
       read_pickle(std::span(data, size), "fuzz");

@@ -67,7 +67,7 @@ struct OpWriter {
   std::pair<fmt::Op, Offset<void>> operator()(const EmbedSpec& op) const {
     std::vector<Offset<fmt::EmbedTable>> tables;
     for (const EmbedTableSpec& table : op.tables) {
-      tables.push_back(fmt::CreateEmbedTable(builder, table.index, table.table, table.scale, table.base));
+      tables.push_back(fmt::CreateEmbedTable(builder, table.index, table.table, table.scale, table.base, table.column));
     }
     return {fmt::Op::Embed, fmt::CreateEmbed(builder, builder.CreateVector(tables), op.norm, op.out).Union()};
   }

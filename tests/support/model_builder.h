@@ -47,6 +47,7 @@ struct EmbedTableSpec {
   uint32_t table = 0;
   int32_t scale = -1;
   uint32_t base = 0;
+  uint32_t column = 0;
 };
 
 struct EmbedSpec {
