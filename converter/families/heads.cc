@@ -36,6 +36,7 @@ const std::vector<HeadName>& head_names() {
       {"ForSequenceClassification", Head::sequence, {Task::classify, Task::embed}},
       {"ForTokenClassification", Head::token, {Task::tag, Task::embed}},
       {"ForQuestionAnswering", Head::question, {Task::answer, Task::embed}},
+      {"ForPreTraining", Head::replaced_tokens, {Task::none, Task::embed}},
   };
   return names;
 }
@@ -45,9 +46,13 @@ const HeadName& name_of(Head head) {
                        [head](const HeadName& entry) { return entry.head == head; });
 }
 
-Head parse_architecture(const JsonObject& config, const std::string& architecture, const std::string& family) {
+Head parse_architecture(const JsonObject& config, const std::string& architecture, const std::string& family,
+                        const std::set<Head>& heads) {
   std::vector<std::string> known;
   for (const HeadName& entry : head_names()) {
+    if (heads.count(entry.head) == 0) {
+      continue;
+    }
     if (architecture == family + entry.name) {
       return entry.head;
     }
@@ -57,6 +62,9 @@ Head parse_architecture(const JsonObject& config, const std::string& architectur
 }
 
 }  // namespace
+
+const std::set<Head> kBertHeads = {Head::encoder,  Head::masked_lm, Head::pretraining, Head::next_sentence,
+                                   Head::sequence, Head::token,     Head::question};
 
 fmt::Task parse_task(const std::string& name) {
   std::vector<std::string> known;
@@ -82,7 +90,7 @@ fmt::Task natural_task(Head head) {
   return name_of(head).tasks.front();
 }
 
-Head choose_head(const BuildRequest& request, const std::string& family, Head guess) {
+Head choose_head(const BuildRequest& request, const std::string& family, Head guess, const std::set<Head>& heads) {
   if (request.encoder_only) {
     if (request.task.value_or(fmt::Task::embed) != fmt::Task::embed) {
       refuse(request.source, ": is a sentence-transformers model, which does embed, not ", task_name(*request.task));
@@ -90,7 +98,7 @@ Head choose_head(const BuildRequest& request, const std::string& family, Head gu
     return Head::encoder;
   }
   const std::string architecture = read_architecture(request.config);
-  const Head head = architecture.empty() ? guess : parse_architecture(request.config, architecture, family);
+  const Head head = architecture.empty() ? guess : parse_architecture(request.config, architecture, family, heads);
   if (!request.task) {
     return head;
   }

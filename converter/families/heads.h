@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,19 @@
 
 namespace kinglet::convert {
 
-enum class Head : uint8_t { encoder, masked_lm, pretraining, next_sentence, sequence, token, question };
+enum class Head : uint8_t {
+  encoder,
+  masked_lm,
+  pretraining,  // masked LM and a pair of sentences
+  next_sentence,
+  sequence,
+  token,
+  question,
+  replaced_tokens,  // ELECTRA's pre-training
+};
+
+// Those of BERT.
+extern const std::set<Head> kBertHeads;
 
 // The names on the command line: embed, classify, tag, answer, fill-mask. Throws Error for any other.
 fmt::Task parse_task(const std::string& name);
@@ -20,8 +33,9 @@ const char* task_name(fmt::Task task);
 fmt::Task natural_task(Head head);
 
 // The head to build, from the first of "architectures" ("Bert" and then one of the names that transformers gives to
-// heads; `family` is "Bert"), or from `guess` where there is none, and the task that was asked for. Throws Error for an
-// unknown architecture, and for a task that the head cannot do.
-Head choose_head(const BuildRequest& request, const std::string& family, Head guess);
+// `heads`; `family` is "Bert"), or from `guess` where there is none, and the task that was asked for. Throws Error for
+// an unknown architecture, and for a task that the head cannot do.
+Head choose_head(const BuildRequest& request, const std::string& family, Head guess,
+                 const std::set<Head>& heads = kBertHeads);
 
 }  // namespace kinglet::convert
