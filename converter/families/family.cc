@@ -14,6 +14,7 @@ struct Family {
 
 constexpr Family kFamilies[] = {
     {"bert", build_bert},
+    {"mpnet", build_mpnet},
 };
 
 }  // namespace

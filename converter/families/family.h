@@ -32,6 +32,8 @@ struct BuildRequest {
 // Throws Error; for an unknown model_type it lists the known ones.
 ModelIR build_model(BuildRequest request);
 
-ModelIR build_bert(BuildRequest& request);  // families/bert.cc
+// families/NAME.cc
+ModelIR build_bert(BuildRequest& request);
+ModelIR build_mpnet(BuildRequest& request);
 
 }  // namespace kinglet::convert

@@ -34,9 +34,9 @@ uint32_t ModelIR::embed(std::vector<EmbedTable> tables, int32_t norm) {
   return out;
 }
 
-uint32_t ModelIR::linear(uint32_t in, uint32_t matrix, fmt::Activation activation) {
+uint32_t ModelIR::linear(uint32_t in, uint32_t matrix, fmt::Activation activation, int32_t gate) {
   const uint32_t out = append(values, Value{values[in].extent, static_cast<uint32_t>(weight_of(matrix).rows())});
-  program.push_back(LinearOp{in, matrix, kNone, activation, out});
+  program.push_back(LinearOp{in, matrix, gate, activation, out});
   return out;
 }
 
@@ -44,7 +44,16 @@ uint32_t ModelIR::attention(uint32_t in, uint32_t query, uint32_t key, uint32_t 
                             uint32_t head_dim) {
   const uint32_t out = append(values, Value{fmt::Extent::tokens, heads * head_dim});
   const auto logit_scale = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(head_dim)));
-  program.push_back(AttentionOp{in, in, in, query, key, value, heads, head_dim, logit_scale, false, out});
+  AttentionOp op;
+  op.query_in = op.key_in = op.value_in = in;
+  op.query = query;
+  op.key = key;
+  op.value = value;
+  op.heads = heads;
+  op.head_dim = head_dim;
+  op.logit_scale = logit_scale;
+  op.out = out;
+  program.push_back(op);
   return out;
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -52,6 +54,11 @@ struct LinearOp {
   fmt::Activation activation = fmt::Activation::none;
   uint32_t out = 0;
 };
+// Ids are tensors.
+struct Disentangled {
+  int32_t content_to_position = kNone, position_to_content = kNone;
+  std::shared_ptr<const std::vector<uint32_t>> rows;  // layers share it
+};
 struct AttentionOp {
   uint32_t query_in = 0, key_in = 0, value_in = 0;
   uint32_t query = 0, key = 0, value = 0;
@@ -59,6 +66,9 @@ struct AttentionOp {
   float logit_scale = 1;
   bool quantized = false;
   uint32_t out = 0;
+  int32_t relative_bias = kNone, rotary = kNone;  // tensors
+  uint32_t window = 0;
+  std::optional<Disentangled> disentangled;
 };
 struct AddNormOp {
   uint32_t in = 0;
@@ -109,8 +119,11 @@ struct ModelIR {
 
   // Each appends an op with a value of its own for the result, and returns that value's id.
   uint32_t embed(std::vector<EmbedTable> tables, int32_t norm);
-  uint32_t linear(uint32_t in, uint32_t matrix, fmt::Activation activation = fmt::Activation::none);
+  uint32_t linear(uint32_t in, uint32_t matrix, fmt::Activation activation = fmt::Activation::none,
+                  int32_t gate = kNone);
   uint32_t attention(uint32_t in, uint32_t query, uint32_t key, uint32_t value, uint32_t heads, uint32_t head_dim);
+  // Its last op, when that is an attention: for what only some families set.
+  AttentionOp& last_attention() { return std::get<AttentionOp>(program.back()); }
   uint32_t add_norm(uint32_t in, int32_t residual, int32_t norm);
   uint32_t pool(uint32_t in, fmt::PoolKind kind);
   uint32_t normalize(uint32_t in);

@@ -270,6 +270,7 @@ kinglet_status Program::check_op(const Where& where, const fmt::Attention& op) {
     KINGLET_TRY(expect_tokens(where, projection.in_name, in));
     KINGLET_TRY(matrix(where, projection.matrix_name, projection.matrix, in.width, width, &rows));
   }
+  KINGLET_TRY(check_relative(model_, where, op, error_));
   return write(where, op.out(), {Extent::tokens, static_cast<uint32_t>(width)});
 }
 

@@ -1,5 +1,6 @@
 // Lowers the ops of a program to steps over slots. Ops whose results nobody asked for are left out.
 #include "plan/attention_work.h"
+#include "plan/relative_work.h"
 #include "plan/plan.h"
 
 namespace kinglet {
@@ -203,6 +204,10 @@ void Plan::lower_attention(const Model& model, const fmt::Attention& op) {
   const uint32_t keys = project(op.key_in(), op.key());
   const uint32_t values = project(op.value_in(), op.value());
   const uint32_t queries = project(op.query_in(), op.query());
+  if (op.rotary() >= 0) {
+    rotate(model, op, keys);
+    rotate(model, op, queries);
+  }
   uint32_t key_tiles = keys;
   uint32_t value_tiles = values;
   if (op.quantized()) {
@@ -228,7 +233,24 @@ void Plan::lower_attention(const Model& model, const fmt::Attention& op) {
   attend.number = op.logit_scale();
   attend.work_bytes = op.quantized() ? attend_s8_work(kernels_->layout, op.head_dim(), capacity_.max_length).bytes
                                      : kernels::round_up(capacity_.max_length, 16) * sizeof(float);
+  if (has_relative_terms(op)) {
+    attend.relative = &op;
+    if (!op.quantized()) {
+      attend.work_bytes = attend_relative_work(model, op, capacity_.max_length).bytes;
+    }
+  }
   value_slots_[op.out()] = out;
+}
+
+void Plan::rotate(const Model& model, const fmt::Attention& op, uint32_t slot) {
+  const fmt::Tensor& table = *model.table().tensors()->Get(static_cast<uint32_t>(op.rotary()));
+  Step& step = add_step(StepKind::rotate);
+  step.in = step.out = slot;
+  step.weights.w = floats(model, op.rotary());
+  step.weights.n = table.shape()->Get(0);
+  step.weights.k = table.shape()->Get(1);
+  step.heads = op.heads();
+  step.head_dim = op.head_dim();
 }
 
 void Plan::lower_op(const Model& model, const fmt::Step& step) {

@@ -1,0 +1,41 @@
+// The families whose attention knows distances, on the ids that were recorded: MPNet.
+#include <doctest/doctest.h>
+
+#include "recorded.h"
+#include "support/paths.h"
+#include "support/temporary.h"
+
+namespace kinglet::test {
+namespace {
+
+constexpr const char* kCheckpoints[] = {"mpnet", "mpnet-mlm", "mpnet-seqcls", "mpnet-v5"};
+
+TEST_CASE("recorded outputs: fp32 and int8") {
+  const auto shared = shared_folder();
+  if (!shared) {
+    skipped("recorded outputs of the families with relative attention", "there is no shared folder");
+    return;
+  }
+  for (const char* name : kCheckpoints) {
+    check_recorded_numbers(*shared / "models/tiny" / name);
+  }
+}
+
+TEST_CASE("recorded inputs: int8 has the same bits in every way of running it") {
+  const auto shared = shared_folder();
+  if (!shared) {
+    skipped("bits of the families with relative attention", "there is no shared folder");
+    return;
+  }
+  for (const char* name : kCheckpoints) {
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    copy_without_tokenizer(*shared / "models/tiny" / name, folder / "model");
+    check_same_bits(folder / "model", recorded_inputs(*shared / "models/tiny" / name));
+  }
+}
+
+}  // namespace
+}  // namespace kinglet::test
+
+RECORDED_CHILD
