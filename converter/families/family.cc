@@ -14,6 +14,7 @@ struct Family {
 
 constexpr Family kFamilies[] = {
     {"bert", build_bert},
+    {"modernbert", build_modernbert},
     {"mpnet", build_mpnet},
 };
 

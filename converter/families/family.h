@@ -34,6 +34,7 @@ ModelIR build_model(BuildRequest request);
 
 // families/NAME.cc
 ModelIR build_bert(BuildRequest& request);
+ModelIR build_modernbert(BuildRequest& request);
 ModelIR build_mpnet(BuildRequest& request);
 
 }  // namespace kinglet::convert

@@ -8,7 +8,8 @@
 namespace kinglet::test {
 namespace {
 
-constexpr const char* kCheckpoints[] = {"mpnet", "mpnet-mlm", "mpnet-seqcls", "mpnet-v5"};
+constexpr const char* kCheckpoints[] = {"mpnet", "mpnet-mlm", "mpnet-seqcls", "mpnet-v5",
+                                        "modernbert-mlm", "modernbert-seqcls", "modernbert-seqcls-v5"};
 
 TEST_CASE("recorded outputs: fp32 and int8") {
   const auto shared = shared_folder();
