@@ -193,6 +193,14 @@ StepText Inspection::read_step(const fmt::Step& step) {
       text.out = op.out();
       break;
     }
+    case fmt::Op::Neighbours: {
+      const fmt::Neighbours& op = *step.op_as_Neighbours();
+      text.op = "neighbours";
+      text.details = format("%u before, %u after", op.before(), op.after());
+      text.in = {op.in()};
+      text.out = op.out();
+      break;
+    }
     case fmt::Op::NONE:
       break;
   }

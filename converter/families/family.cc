@@ -14,6 +14,8 @@ struct Family {
 
 constexpr Family kFamilies[] = {
     {"bert", build_bert},
+    {"deberta", build_deberta},
+    {"deberta-v2", build_deberta_v2},
     {"modernbert", build_modernbert},
     {"mpnet", build_mpnet},
 };

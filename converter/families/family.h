@@ -34,6 +34,8 @@ ModelIR build_model(BuildRequest request);
 
 // families/NAME.cc
 ModelIR build_bert(BuildRequest& request);
+ModelIR build_deberta(BuildRequest& request);
+ModelIR build_deberta_v2(BuildRequest& request);  // deberta.cc
 ModelIR build_modernbert(BuildRequest& request);
 ModelIR build_mpnet(BuildRequest& request);
 

@@ -75,4 +75,10 @@ uint32_t ModelIR::normalize(uint32_t in) {
   return out;
 }
 
+uint32_t ModelIR::neighbours(uint32_t in, uint32_t before, uint32_t after) {
+  const uint32_t out = append(values, Value{fmt::Extent::tokens, values[in].width * (before + after + 1)});
+  program.push_back(NeighboursOp{in, before, after, out});
+  return out;
+}
+
 }  // namespace kinglet::convert

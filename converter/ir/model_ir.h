@@ -83,7 +83,10 @@ struct PoolOp {
 struct NormalizeOp {
   uint32_t in = 0, out = 0;
 };
-using Op = std::variant<EmbedOp, LinearOp, AttentionOp, AddNormOp, PoolOp, NormalizeOp>;
+struct NeighboursOp {
+  uint32_t in = 0, before = 0, after = 0, out = 0;
+};
+using Op = std::variant<EmbedOp, LinearOp, AttentionOp, AddNormOp, PoolOp, NormalizeOp, NeighboursOp>;
 
 struct Output {
   std::string name;
@@ -127,6 +130,7 @@ struct ModelIR {
   uint32_t add_norm(uint32_t in, int32_t residual, int32_t norm);
   uint32_t pool(uint32_t in, fmt::PoolKind kind);
   uint32_t normalize(uint32_t in);
+  uint32_t neighbours(uint32_t in, uint32_t before, uint32_t after);
 
   const Tensor& weight_of(uint32_t matrix) const { return tensors[matrices[matrix].weight]; }
 };

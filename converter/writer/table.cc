@@ -155,6 +155,10 @@ class TableBuilder {
 
   Offset<fmt::Step> write_op(const NormalizeOp& op) { return step(fmt::CreateNormalize(builder_, op.in, op.out)); }
 
+  Offset<fmt::Step> write_op(const NeighboursOp& op) {
+    return step(fmt::CreateNeighbours(builder_, op.in, op.before, op.after, op.out));
+  }
+
   // ---- What the numbers mean ----
 
   Offset<flatbuffers::Vector<Offset<fmt::Output>>> write_outputs() {

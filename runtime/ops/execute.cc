@@ -137,6 +137,7 @@ void run_step(const Run& run, const Block& block, const Step& step) {
       step.relative != nullptr ? run_attend_relative_f32(run, block, step) : run_attend_f32(run, block, step);
       break;
     case StepKind::rotate: run_rotate(run, block, step); break;
+    case StepKind::neighbours: run_neighbours(run, block, step); break;
     case StepKind::pool: run_pool(run, block, step); break;
     case StepKind::normalize: run_normalize(run, block, step); break;
     case StepKind::pack:

@@ -68,6 +68,7 @@ void visit_inputs(const fmt::Step& step, Visit visit) {
       break;
     case fmt::Op::Pool: visit(step.op_as_Pool()->in()); break;
     case fmt::Op::Normalize: visit(step.op_as_Normalize()->in()); break;
+    case fmt::Op::Neighbours: visit(step.op_as_Neighbours()->in()); break;
     default: break;
   }
 }
@@ -80,6 +81,7 @@ uint32_t output_of(const fmt::Step& step) {
     case fmt::Op::AddNorm: return step.op_as_AddNorm()->out();
     case fmt::Op::Pool: return step.op_as_Pool()->out();
     case fmt::Op::Normalize: return step.op_as_Normalize()->out();
+    case fmt::Op::Neighbours: return step.op_as_Neighbours()->out();
     default: return kNone;
   }
 }
@@ -310,6 +312,17 @@ void Plan::lower_op(const Model& model, const fmt::Step& step) {
       Step& normalize = add_step(StepKind::normalize);
       normalize.in = in;
       normalize.out = out;
+      break;
+    }
+    case fmt::Op::Neighbours: {
+      const fmt::Neighbours* op = step.op_as_Neighbours();
+      const uint32_t in = value_slots_[op->in()];
+      const uint32_t out = new_slot();
+      Step& neighbours = add_step(StepKind::neighbours);
+      neighbours.in = in;
+      neighbours.out = out;
+      neighbours.before = op->before();
+      neighbours.after = op->after();
       break;
     }
     default: break;  // the semantic pass has refused every other op

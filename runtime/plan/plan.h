@@ -68,6 +68,7 @@ enum class StepKind : uint8_t {
   pool,
   normalize,
   rotate,
+  neighbours,
 };
 
 // A matrix resolved to addresses in the mapping.
@@ -88,6 +89,7 @@ struct Step {
   const fmt::Embed* embed = nullptr;     // embed
   const fmt::Attention* relative = nullptr;  // attend: where it has terms of distance or a window
   uint32_t heads = 0, head_dim = 0;      // attend, pack, rotate
+  uint32_t before = 0, after = 0;        // neighbours
   float number = 0;                      // attend: logit_scale; add_norm: epsilon
   bool affine = false;                   // add_norm
   bool fast = false;                     // activate

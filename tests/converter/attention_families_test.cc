@@ -1,7 +1,7 @@
 // The families whose attention knows distances, on the ids that were recorded: MPNet.
 #include <doctest/doctest.h>
 
-#include "recorded.h"
+#include "id_runs.h"
 #include "support/paths.h"
 #include "support/temporary.h"
 
@@ -9,7 +9,9 @@ namespace kinglet::test {
 namespace {
 
 constexpr const char* kCheckpoints[] = {"mpnet", "mpnet-mlm", "mpnet-seqcls", "mpnet-v5",
-                                        "modernbert-mlm", "modernbert-seqcls", "modernbert-seqcls-v5"};
+                                        "modernbert-mlm", "modernbert-seqcls", "modernbert-seqcls-v5",
+                                        "deberta-v3-seqcls", "deberta-v3-ner", "deberta-v3-qa", "deberta-v3-ner-v5",
+                                        "deberta-v2-conv-mlm", "deberta-v1-seqcls"};
 
 TEST_CASE("recorded outputs: fp32 and int8") {
   const auto shared = shared_folder();

@@ -90,6 +90,33 @@ REFUSED("too many distances", "disentangled has 131075 rows of distances; expect
 REFUSED("a distance without a row in the shorter table", "disentangled rows[2] is 7, but its table has 7 rows",
         disentangled(m).position_to_content = zeros(m, 7, 32); attention(m).disentangled.front().rows = {0, 6, 7})
 
+// ---- Neighbours: of the hidden state, value 6, of width 36 ----
+namespace {
+uint32_t add_neighbours(ModelSpec& m, uint32_t before, uint32_t after, uint32_t width, uint32_t in = 6) {
+  const uint32_t out = m.add_value(fmt::Extent::tokens, width);
+  m.program.push_back({NeighboursSpec{in, before, after, out}, {}});
+  return out;
+}
+}  // namespace
+REFUSED("neighbours of a value that does not exist", "program[10] (Neighbours): in is 10000, but",
+        add_neighbours(m, 1, 1, 108, 10000))
+REFUSED("neighbours of sequences", "in has extent sequences; expected tokens", add_neighbours(m, 1, 1, 108, 7))
+REFUSED("too many neighbours before", "65 rows before and 0 after; expected at most 64", add_neighbours(m, 65, 0, 36))
+REFUSED("too many neighbours after", "0 rows before and 65 after; expected at most 64", add_neighbours(m, 0, 65, 36))
+REFUSED("neighbours of another width", "with width 107; the step makes 108", add_neighbours(m, 1, 1, 107))
+REFUSED("neighbours that are too wide", "129 rows of width 600 side by side; expected at most 65536 columns",
+        m.matrices.push_back({static_cast<uint32_t>(zeros(m, 600, 36)), -1, -1, -1, -1});
+        const uint32_t wide = m.add_value(fmt::Extent::tokens, 600);
+        m.program.push_back({LinearSpec{6, static_cast<uint32_t>(m.matrices.size() - 1), -1, fmt::Activation::none, wide},
+                             {}});
+        add_neighbours(m, 64, 64, 77400, wide))
+
+TEST_CASE("neighbours open") {
+  ModelSpec m = example();
+  add_neighbours(m, 1, 2, 144);
+  check_opens(m);
+}
+
 TEST_CASE("attention with a bias, rotary positions and a window opens") {
   ModelSpec m = example();
   attention(m).relative_bias = zeros(m, 2, 1);

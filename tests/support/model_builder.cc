@@ -97,6 +97,9 @@ struct OpWriter {
   std::pair<fmt::Op, Offset<void>> operator()(const NormalizeSpec& op) const {
     return {fmt::Op::Normalize, fmt::CreateNormalize(builder, op.in, op.out).Union()};
   }
+  std::pair<fmt::Op, Offset<void>> operator()(const NeighboursSpec& op) const {
+    return {fmt::Op::Neighbours, fmt::CreateNeighbours(builder, op.in, op.before, op.after, op.out).Union()};
+  }
 };
 
 // The table, and the weights that it describes.

@@ -96,8 +96,12 @@ struct NormalizeSpec {
   uint32_t in = 0, out = 0;
 };
 
+struct NeighboursSpec {
+  uint32_t in = 0, before = 0, after = 0, out = 0;
+};
+
 struct StepSpec {
-  std::variant<EmbedSpec, LinearSpec, AttentionSpec, AddNormSpec, PoolSpec, NormalizeSpec> op;
+  std::variant<EmbedSpec, LinearSpec, AttentionSpec, AddNormSpec, PoolSpec, NormalizeSpec, NeighboursSpec> op;
   std::optional<fmt::Op> type;  // instead of the operation's own
 };
 

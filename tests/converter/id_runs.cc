@@ -1,4 +1,4 @@
-#include "recorded.h"
+#include "id_runs.h"
 
 #include <doctest/doctest.h>
 #include <sys/wait.h>
