@@ -18,6 +18,7 @@ constexpr Family kFamilies[] = {
     {"deberta-v2", build_deberta_v2},
     {"modernbert", build_modernbert},
     {"mpnet", build_mpnet},
+    {"xlm", build_xlm},
 };
 
 }  // namespace

@@ -38,5 +38,6 @@ ModelIR build_deberta(BuildRequest& request);
 ModelIR build_deberta_v2(BuildRequest& request);  // deberta.cc
 ModelIR build_modernbert(BuildRequest& request);
 ModelIR build_mpnet(BuildRequest& request);
+ModelIR build_xlm(BuildRequest& request);
 
 }  // namespace kinglet::convert

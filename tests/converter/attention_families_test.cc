@@ -1,4 +1,5 @@
-// The families whose attention knows distances, on the ids that were recorded: MPNet.
+// The families whose attention knows distances (MPNet, ModernBERT, DeBERTa), and XLM, on the ids that were
+// recorded.
 #include <doctest/doctest.h>
 
 #include "id_runs.h"
@@ -11,7 +12,7 @@ namespace {
 constexpr const char* kCheckpoints[] = {"mpnet", "mpnet-mlm", "mpnet-seqcls", "mpnet-v5",
                                         "modernbert-mlm", "modernbert-seqcls", "modernbert-seqcls-v5",
                                         "deberta-v3-seqcls", "deberta-v3-ner", "deberta-v3-qa", "deberta-v3-ner-v5",
-                                        "deberta-v2-conv-mlm", "deberta-v1-seqcls"};
+                                        "deberta-v2-conv-mlm", "deberta-v1-seqcls", "xlm-seqcls"};
 
 TEST_CASE("recorded outputs: fp32 and int8") {
   const auto shared = shared_folder();
