@@ -56,22 +56,36 @@ void relate_scores(const RelateScores& args) {
   }
 }
 
-// One score; kTerms: 1 for the table c, 2 for p.
-template <int kTerms>
-KINGLET_INLINE float score(const float* q, const float* k, const float* c, const float* p, size_t dimension) {
-  Floats<32> sums = set<32>(0.0f);
-  for_blocks<32>(dimension, [&](size_t d, auto count) KINGLET_INLINE_LAMBDA {
-    const Floats<32> key = load<32>(k + d, count);
-    Floats<32> other = key;
-    if constexpr ((kTerms & 1) != 0) {
-      other = key + load<32>(c + d, count);
-    }
-    sums = sums + load<32>(q + d, count) * other;
-    if constexpr ((kTerms & 2) != 0) {
-      sums = sums + key * load<32>(p + d, count);
+// Keys whose sums fit the registers.
+constexpr size_t kKeysAtOnce = kNativeBytes == 64 ? 4 : 2;
+
+// The scores of kCount keys, each with its rows of the tables; kTerms: 1 for the table c, 2 for p.
+template <int kTerms, size_t kCount>
+KINGLET_INLINE void score_keys(const ScoresF32& args, const float* q, size_t key, const size_t* rows, float* out) {
+  Floats<32> sums[kCount];
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kCount; ++i) {
+    sums[i] = set<32>(0.0f);
+  }
+  for_blocks<32>(args.dimension, [&](size_t d, auto count) KINGLET_INLINE_LAMBDA {
+    const Floats<32> query = load<32>(q + d, count);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < kCount; ++i) {
+      const Floats<32> k = load<32>(args.k + (key + i) * args.k_stride + d, count);
+      Floats<32> other = k;
+      if constexpr ((kTerms & 1) != 0) {
+        other = k + load<32>(args.c + rows[i] * args.c_stride + d, count);
+      }
+      sums[i] = sums[i] + query * other;
+      if constexpr ((kTerms & 2) != 0) {
+        sums[i] = sums[i] + k * load<32>(args.p + rows[i] * args.p_stride + d, count);
+      }
     }
   });
-  return total(sums);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kCount; ++i) {
+    out[i] = total(sums[i]) * args.multiplier;
+  }
 }
 
 template <int kTerms>
@@ -80,15 +94,23 @@ KINGLET_INLINE void score_rows(const ScoresF32& args) {
   for (size_t i = 0; i < args.m; ++i) {
     const float* q = args.q + i * args.q_stride;
     float* out = args.out + i * args.out_stride;
-    for (size_t j = 0; j < args.n; ++j) {
-      size_t row = 0;
+    for (size_t j = 0; j < args.n; j += kKeysAtOnce) {
+      const size_t keys = args.n - j < kKeysAtOnce ? args.n - j : kKeysAtOnce;
+      size_t rows[kKeysAtOnce] = {};
       if constexpr (kTerms != 0) {
-        const ptrdiff_t distance = args.distance + static_cast<ptrdiff_t>(j) - static_cast<ptrdiff_t>(i);
-        row = args.rows[at_least(at_most(distance, reach), -reach) + reach];
+        const ptrdiff_t first = args.distance + static_cast<ptrdiff_t>(j) - static_cast<ptrdiff_t>(i);
+        for (size_t l = 0; l < keys; ++l) {
+          const ptrdiff_t distance = first + static_cast<ptrdiff_t>(l);
+          rows[l] = args.rows[at_least(at_most(distance, reach), -reach) + reach];
+        }
       }
-      const float* c = (kTerms & 1) != 0 ? args.c + row * args.c_stride : nullptr;
-      const float* p = (kTerms & 2) != 0 ? args.p + row * args.p_stride : nullptr;
-      out[j] = score<kTerms>(q, args.k + j * args.k_stride, c, p, args.dimension) * args.multiplier;
+      if (keys == kKeysAtOnce) {
+        score_keys<kTerms, kKeysAtOnce>(args, q, j, rows, out + j);
+      } else {
+        for (size_t l = 0; l < keys; ++l) {
+          score_keys<kTerms, 1>(args, q, j + l, rows + l, out + j + l);
+        }
+      }
     }
   }
 }
@@ -102,30 +124,58 @@ void scores_f32(const ScoresF32& args) {
   }
 }
 
-void weigh_values_f32(const WeighValuesF32& args) {
-  for (size_t i = 0; i < args.m; ++i) {
-    float* scores = args.scores + i * args.stride;
-    float* out = args.out + i * args.out_stride;
-    const Floats<32> first = set<32>(scores[0]);
-    Floats<32> maxima = first;
-    for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-      maxima = max_of(maxima, keep_or(load<32>(scores + j, count), first, count));
-    });
-    const Floats<32> maximum = set<32>(largest(maxima));
-    Floats<32> sums = set<32>(0.0f);
-    for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-      const Floats<32> e = keep(exp2_negative(load<32>(scores + j, count) - maximum), count);
-      store(scores + j, e, count);
-      sums = sums + e;
-    });
-    const Floats<32> inverse = set<32>(1.0f / total(sums));
-    for_blocks<32>(args.dimension, [&](size_t d, auto count) KINGLET_INLINE_LAMBDA {
-      Floats<32> weighted = set<32>(0.0f);
-      for (size_t j = 0; j < args.n; ++j) {
-        weighted = weighted + set<32>(scores[j]) * load<32>(args.v + j * args.v_stride + d, count);
+// Scores to powers of two, in place; returns 1/Σ.
+KINGLET_INLINE float powers_of_scores(float* scores, size_t n) {
+  const Floats<32> first = set<32>(scores[0]);
+  Floats<32> maxima = first;
+  for_blocks<32>(n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
+    maxima = max_of(maxima, keep_or(load<32>(scores + j, count), first, count));
+  });
+  const Floats<32> maximum = set<32>(largest(maxima));
+  Floats<32> sums = set<32>(0.0f);
+  for_blocks<32>(n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
+    const Floats<32> e = keep(exp2_negative(load<32>(scores + j, count) - maximum), count);
+    store(scores + j, e, count);
+    sums = sums + e;
+  });
+  return 1.0f / total(sums);
+}
+
+// kRows queries at once, and as many dimensions as keep the adders busy: every sum is a chain over the keys.
+template <size_t kRows>
+KINGLET_INLINE void weigh_rows(const WeighValuesF32& args, size_t row) {
+  constexpr int kLanes = kNativeBytes == 64 ? 64 : 32;
+  float inverse[kRows];
+  for (size_t r = 0; r < kRows; ++r) {
+    inverse[r] = powers_of_scores(args.scores + (row + r) * args.stride, args.n);
+  }
+  for_blocks<kLanes>(args.dimension, [&](size_t d, auto count) KINGLET_INLINE_LAMBDA {
+    Floats<kLanes> weighted[kRows];
+#pragma GCC unroll 2
+    for (size_t r = 0; r < kRows; ++r) {
+      weighted[r] = set<kLanes>(0.0f);
+    }
+    for (size_t j = 0; j < args.n; ++j) {
+      const Floats<kLanes> v = load<kLanes>(args.v + j * args.v_stride + d, count);
+#pragma GCC unroll 2
+      for (size_t r = 0; r < kRows; ++r) {
+        weighted[r] = weighted[r] + set<kLanes>(args.scores[(row + r) * args.stride + j]) * v;
       }
-      store(out + d, weighted * inverse, count);
-    });
+    }
+#pragma GCC unroll 2
+    for (size_t r = 0; r < kRows; ++r) {
+      store(args.out + (row + r) * args.out_stride + d, weighted[r] * set<kLanes>(inverse[r]), count);
+    }
+  });
+}
+
+void weigh_values_f32(const WeighValuesF32& args) {
+  size_t i = 0;
+  for (; i + 2 <= args.m; i += 2) {
+    weigh_rows<2>(args, i);
+  }
+  if (i < args.m) {
+    weigh_rows<1>(args, i);
   }
 }
 
