@@ -94,7 +94,7 @@ class DebertaBuilder : protected Builder {
     const Head head = choose_head(request_, family, guess_head(),
                                   {Head::encoder, Head::masked_lm, Head::sequence, Head::token, Head::question});
     start(sizes_, head);
-    ir_.type_count = std::max(sizes_.types, 2u);  // its tokenizers give types to pairs, with a table or without
+    ir_.type_count = std::max(sizes_.types, 2u);  // without a table too: tokenizers give types to pairs
     const bool positions = config_.boolean("position_biased_input", true);
     hidden_ = add_deberta_embeddings(positions);
     if (relative_) {

@@ -23,7 +23,7 @@ class ModernBertBuilder : Builder {
     sizes_.intermediate = number("intermediate_size", 1152, 65536);
     sizes_.positions = number("max_position_embeddings", 8192, kMostPositions);
     sizes_.vocabulary = number("vocab_size", 50368, 1 << 24);
-    sizes_.types = 1;
+    sizes_.types = 2;  // without a table: tokenizers may give types to pairs
     sizes_.epsilon = static_cast<float>(config_.real("norm_eps", 1e-5));
     sizes_.activation = read_activation(config_, "hidden_activation", "gelu");
     sizes_.tied = config_.boolean("tie_word_embeddings", true);

@@ -43,7 +43,7 @@ class MpnetBuilder : Builder {
         sizes_(read_encoder_config(request.config, defaults())),
         buckets_(
             static_cast<uint32_t>(request.config.number("relative_attention_num_buckets", kBuckets, kBuckets, 65536))) {
-    sizes_.types = 1;
+    sizes_.types = 2;  // without a table: tokenizers may give types to pairs
     if (!sizes_.pruned_heads.empty()) {
       request.config.refuse_field("pruned_heads", "none: layers share one bias per head");
     }
