@@ -44,16 +44,7 @@ uint32_t ModelIR::attention(uint32_t in, uint32_t query, uint32_t key, uint32_t 
                             uint32_t head_dim) {
   const uint32_t out = append(values, Value{fmt::Extent::tokens, heads * head_dim});
   const auto logit_scale = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(head_dim)));
-  AttentionOp op;
-  op.query_in = op.key_in = op.value_in = in;
-  op.query = query;
-  op.key = key;
-  op.value = value;
-  op.heads = heads;
-  op.head_dim = head_dim;
-  op.logit_scale = logit_scale;
-  op.out = out;
-  program.push_back(op);
+  program.push_back(AttentionOp{in, in, in, query, key, value, heads, head_dim, logit_scale, false, out});
   return out;
 }
 

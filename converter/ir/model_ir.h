@@ -68,7 +68,7 @@ struct AttentionOp {
   uint32_t out = 0;
   int32_t relative_bias = kNone, rotary = kNone;  // tensors
   uint32_t window = 0;
-  std::optional<Disentangled> disentangled;
+  std::optional<Disentangled> disentangled = {};
 };
 struct AddNormOp {
   uint32_t in = 0;
@@ -125,12 +125,13 @@ struct ModelIR {
   uint32_t linear(uint32_t in, uint32_t matrix, fmt::Activation activation = fmt::Activation::none,
                   int32_t gate = kNone);
   uint32_t attention(uint32_t in, uint32_t query, uint32_t key, uint32_t value, uint32_t heads, uint32_t head_dim);
-  // Its last op, when that is an attention: for what only some families set.
-  AttentionOp& last_attention() { return std::get<AttentionOp>(program.back()); }
   uint32_t add_norm(uint32_t in, int32_t residual, int32_t norm);
   uint32_t pool(uint32_t in, fmt::PoolKind kind);
   uint32_t normalize(uint32_t in);
   uint32_t neighbours(uint32_t in, uint32_t before, uint32_t after);
+
+  // Its last op, when that is an attention: for what only some families set.
+  AttentionOp& last_attention() { return std::get<AttentionOp>(program.back()); }
 
   const Tensor& weight_of(uint32_t matrix) const { return tensors[matrices[matrix].weight]; }
 };

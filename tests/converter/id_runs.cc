@@ -214,7 +214,9 @@ void check_recorded_numbers(const fs::path& checkpoint) {
     for (size_t i = 0; i < outputs.size(); ++i) {
       CAPTURE(i);
       size_t compared = 0;
-      for (const auto& [name, expected] : recorded.at("cases")[i].items()) {
+      for (const auto& item : recorded.at("cases")[i].items()) {
+        const std::string name = item.key();
+        const Json& expected = item.value();
         if (kFacts.count(name) == 0) {
           CAPTURE(name);
           REQUIRE(outputs[i].count(name) == 1);
