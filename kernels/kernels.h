@@ -98,6 +98,67 @@ struct AttentionF32 {
   size_t out_stride;
 };
 
+// ---- Attention with relative terms (kernels/relative) -----------------------------------------------------------------
+// `distance` is always j − i of the first score: the first key's place in its sequence less the first query's. reach is
+// below 2³⁰.
+
+// Adds to int8 or fp32 scores what depends on the distance alone:
+//   scores[i][j] += bias[clamp(d, ±reach) + reach], d = distance + j − i, where there is a bias;
+//   scores[i][j] = kOutside where |d| >= window, so that its probability is 0 (softmax_quantize).
+inline constexpr float kOutside = -1e30f;
+struct RelateScores {
+  float* scores;
+  size_t m, n, stride;
+  ptrdiff_t distance;
+  const float* bias;  // [2·reach + 1], or null
+  size_t reach;
+  size_t window;      // SIZE_MAX: all keys are inside
+};
+
+// fp32 scores of one head, with the terms of disentangled attention where tables are given:
+//   out[i][j] = (Σ_d (q[i][d]·(k[j][d] + c[r][d]) + k[j][d]·p[r][d]))·multiplier,
+//   r = rows[clamp(distance + j − i, ±reach) + reach]; without c: q·k; without p: the second product is left out.
+// The sum runs over 32 virtual lanes, each adding in that order.
+struct ScoresF32 {
+  const float *q, *k;
+  size_t q_stride, k_stride;
+  size_t m, n, dimension;
+  ptrdiff_t distance;
+  float multiplier;
+  const float *c, *p;    // tables, or null
+  size_t c_stride, p_stride;
+  const uint32_t* rows;  // [2·reach + 1]; null without tables
+  size_t reach;
+  float* out;
+  size_t out_stride;
+};
+
+// fp32 scores to weighted values: out[i] = Σ_j softmax₂(scores[i])_j · v[j], as attention_f32. Overwrites the scores.
+struct WeighValuesF32 {
+  float* scores;
+  size_t stride;
+  const float* v;
+  size_t v_stride;
+  size_t m, n, dimension;
+  float* out;
+  size_t out_stride;
+};
+
+// Sums over `steps` steps of a tile column of packed values: sum[c] = Σ over steps and 8 keys of tile[step][c][key].
+struct SumTile {
+  const int8_t* tile;  // [steps][16][8]
+  size_t steps;
+  int32_t* sum;  // [16]
+};
+
+// Turns every head of a row by the angles of its place: x_t·c_t − x_(t+half)·s_t and x_(t+half)·c_t + x_t·s_t in columns t
+// and t + half, t < half. In place.
+struct RotateRow {
+  float* x;
+  size_t heads, head_dim, half;  // 2·half <= head_dim
+  const float *cosine, *sine;    // [half]
+};
+
 // ---- Elementwise and per row (kernels/elementwise, kernels/norm, kernels/embed, kernels/pool) ------------------------
 
 enum class ActivationFunction : unsigned char { none, gelu, gelu_tanh, relu, silu, tanh, sigmoid };
@@ -182,6 +243,11 @@ struct Kernels {
   void (*pool_rows)(const PoolRows&);
   void (*normalize_row)(const NormalizeRow&);
   void (*multiply)(const Multiply&);
+  void (*relate_scores)(const RelateScores&);
+  void (*scores_f32)(const ScoresF32&);
+  void (*weigh_values_f32)(const WeighValuesF32&);
+  void (*sum_tile)(const SumTile&);
+  void (*rotate_row)(const RotateRow&);
   // Scans `size` bytes of int8 weights: true when −128 is among them. [loader]
   bool (*has_minus_128)(const int8_t* bytes, size_t size);
   // True when every float is finite. [loader, and on the results of fp32 programs]

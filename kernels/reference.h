@@ -19,6 +19,11 @@ void embed_row(const EmbedRow&);
 void pool_rows(const PoolRows&);
 void normalize_row(const NormalizeRow&);
 void multiply(const Multiply&);
+void relate_scores(const RelateScores&);
+void scores_f32(const ScoresF32&);
+void weigh_values_f32(const WeighValuesF32&);
+void sum_tile(const SumTile&);
+void rotate_row(const RotateRow&);
 bool has_minus_128(const int8_t* bytes, size_t size);
 bool all_finite(const float* values, size_t count);
 

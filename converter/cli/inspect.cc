@@ -44,6 +44,26 @@ struct StepText {
   uint32_t out = 0;
 };
 
+// What attention adds for distances.
+std::string relative_terms(const fmt::Attention& op) {
+  std::string text;
+  if (op.rotary() >= 0) {
+    text += ", rotary";
+  }
+  if (op.relative_bias() >= 0) {
+    text += ", relative bias";
+  }
+  if (op.window() != 0) {
+    text += format(", window of %u", op.window());
+  }
+  if (const fmt::Disentangled* terms = op.disentangled()) {
+    text += ", disentangled";
+    text += terms->content_to_position() >= 0 ? " c2p" : "";
+    text += terms->position_to_content() >= 0 ? " p2c" : "";
+  }
+  return text;
+}
+
 class Inspection {
  public:
   explicit Inspection(const Model& model) : model_(model), table_(model.table()) {
@@ -138,7 +158,7 @@ StepText Inspection::read_step(const fmt::Step& step) {
       text.op = "attention";
       text.details = format("%u heads of %u, %s; ", op.heads(), op.head_dim(), op.quantized() ? "int8" : "fp32") +
                      matrix(op.query(), "attention") + ", " + matrix(op.key(), "attention") + ", " +
-                     matrix(op.value(), "attention");
+                     matrix(op.value(), "attention") + relative_terms(op);
       text.in = {op.query_in()};
       for (const uint32_t value : {op.key_in(), op.value_in()}) {
         if (value != op.query_in()) {
@@ -170,6 +190,14 @@ StepText Inspection::read_step(const fmt::Step& step) {
     case fmt::Op::Normalize: {
       const fmt::Normalize& op = *step.op_as_Normalize();
       text.op = "normalize";
+      text.in = {op.in()};
+      text.out = op.out();
+      break;
+    }
+    case fmt::Op::Neighbours: {
+      const fmt::Neighbours& op = *step.op_as_Neighbours();
+      text.op = "neighbours";
+      text.details = format("%u before, %u after", op.before(), op.after());
       text.in = {op.in()};
       text.out = op.out();
       break;

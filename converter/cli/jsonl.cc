@@ -15,7 +15,8 @@ struct Field {
 };
 constexpr Field kFields[] = {
     {"text", kFieldText},         {"pair", kFieldPair},       {"ids", kFieldIds},     {"type_ids", kFieldTypeIds},
-    {"question", kFieldQuestion}, {"context", kFieldContext}, {"query", kFieldQuery}, {"texts", kFieldTexts}};
+    {"question", kFieldQuestion}, {"context", kFieldContext}, {"query", kFieldQuery}, {"texts", kFieldTexts},
+    {"lang", kFieldLang}};
 
 std::string field_list(unsigned allowed) {
   std::string list;
@@ -116,6 +117,7 @@ bool Reader::value(const Field& field, Request* request) {
     case kFieldQuery: return string("a string for \"query\"", &request->text);
     case kFieldTexts: return strings("an array of strings for \"texts\"", &request->texts);
     case kFieldIds: return integers("an array of whole numbers for \"ids\"", &request->ids);
+    case kFieldLang: return integer("a whole number for \"lang\"", &request->lang);
     default: return integers("an array of whole numbers for \"type_ids\"", &request->type_ids);
   }
 }
@@ -272,6 +274,7 @@ bool Reader::integer(const char* what, int32_t* out) {
 
 bool parse_request(std::string_view line, unsigned allowed, Request* request, std::string* error) {
   *request = Request();
+  allowed |= (allowed & kFieldTypeIds) != 0 ? kFieldLang : 0u;
   if (!Reader(line, error).object(allowed, request)) {
     return false;
   }
@@ -297,6 +300,14 @@ bool parse_request(std::string_view line, unsigned allowed, Request* request, st
   if ((given & kFieldIds) && (given & (kFieldText | kFieldPair))) {
     *error = "the object has both \"ids\" and a text; expected one of them";
     return false;
+  }
+  if (given & kFieldLang) {
+    if (!(given & kFieldIds) || (given & kFieldTypeIds)) {
+      *error = "the object has \"lang\"; expected it with \"ids\" and without \"type_ids\"";
+      return false;
+    }
+    request->type_ids.assign(request->ids.size(), request->lang);
+    request->fields |= kFieldTypeIds;
   }
   if (given & kFieldTypeIds) {
     if (!(given & kFieldIds)) {

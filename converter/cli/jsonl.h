@@ -18,6 +18,7 @@ enum RequestFields : unsigned {
   kFieldContext = 32,   // `pair`, kFieldPair
   kFieldQuery = 64,     // `text`, kFieldText
   kFieldTexts = 128,
+  kFieldLang = 256,  // goes with ids where type_ids do: every token's type id, read into `type_ids`
 };
 
 struct Request {
@@ -27,10 +28,12 @@ struct Request {
   std::vector<int32_t> ids;
   std::vector<int32_t> type_ids;
   std::vector<std::string> texts;
+  int32_t lang = 0;
 };
 
-// Reads one JSON object with the `allowed` fields and nothing else: {"text"}, {"text","pair"}, {"ids"},
-// {"ids","type_ids"}, {"question","context"} or {"query","texts"}. False with a message that says where (a column, counted in bytes from 1) and what was expected:
+// Reads one JSON object with the `allowed` fields and nothing else: {"text"}, {"text","pair"}, {"ids"}, {"ids","lang"},
+// {"ids","type_ids"}, {"question","context"} or {"query","texts"}. False with a message that says where (a column,
+// counted in bytes from 1) and what was expected:
 // unknown and repeated fields, other types, numbers that are not 32-bit integers, text before or after the object.
 // Strings may hold invalid UTF-8, which is passed on as it is. A \u escape of half a surrogate pair, which no UTF-8
 // text can hold, becomes one U+FFFD. Time is linear and stack use constant, whatever the line nests.

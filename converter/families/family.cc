@@ -17,10 +17,15 @@ constexpr Family kFamilies[] = {
     {"bert", build_bert},
     {"albert", build_albert},
     {"camembert", build_camembert},
+    {"deberta", build_deberta},
+    {"deberta-v2", build_deberta_v2},
     {"distilbert", build_distilbert},
     {"electra", build_electra},
     {"mobilebert", build_mobilebert},
+    {"modernbert", build_modernbert},
+    {"mpnet", build_mpnet},
     {"roberta", build_roberta},
+    {"xlm", build_xlm},
     {"xlm-roberta", build_xlm_roberta},
 };
 

@@ -36,10 +36,15 @@ ModelIR build_model(BuildRequest request);
 ModelIR build_albert(BuildRequest& request);
 ModelIR build_bert(BuildRequest& request);
 ModelIR build_camembert(BuildRequest& request);  // roberta.cc
+ModelIR build_deberta(BuildRequest& request);
+ModelIR build_deberta_v2(BuildRequest& request);  // deberta.cc
 ModelIR build_distilbert(BuildRequest& request);
 ModelIR build_electra(BuildRequest& request);
 ModelIR build_mobilebert(BuildRequest& request);
+ModelIR build_modernbert(BuildRequest& request);
+ModelIR build_mpnet(BuildRequest& request);
 ModelIR build_roberta(BuildRequest& request);
+ModelIR build_xlm(BuildRequest& request);
 ModelIR build_xlm_roberta(BuildRequest& request);  // roberta.cc
 
 }  // namespace kinglet::convert

@@ -38,9 +38,9 @@ uint32_t ModelIR::embed(std::vector<EmbedTable> tables, int32_t norm) {
   return out;
 }
 
-uint32_t ModelIR::linear(uint32_t in, uint32_t matrix, fmt::Activation activation) {
+uint32_t ModelIR::linear(uint32_t in, uint32_t matrix, fmt::Activation activation, int32_t gate) {
   const uint32_t out = append(values, Value{values[in].extent, static_cast<uint32_t>(weight_of(matrix).rows())});
-  program.push_back(LinearOp{in, matrix, kNone, activation, out});
+  program.push_back(LinearOp{in, matrix, gate, activation, out});
   return out;
 }
 
@@ -73,6 +73,12 @@ uint32_t ModelIR::pool(uint32_t in, fmt::PoolKind kind) {
 uint32_t ModelIR::normalize(uint32_t in) {
   const uint32_t out = append(values, Value{values[in]});
   program.push_back(NormalizeOp{in, out});
+  return out;
+}
+
+uint32_t ModelIR::neighbours(uint32_t in, uint32_t before, uint32_t after) {
+  const uint32_t out = append(values, Value{fmt::Extent::tokens, values[in].width * (before + after + 1)});
+  program.push_back(NeighboursOp{in, before, after, out});
   return out;
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -53,6 +55,11 @@ struct LinearOp {
   fmt::Activation activation = fmt::Activation::none;
   uint32_t out = 0;
 };
+// Ids are tensors.
+struct Disentangled {
+  int32_t content_to_position = kNone, position_to_content = kNone;
+  std::shared_ptr<const std::vector<uint32_t>> rows;  // layers share it
+};
 struct AttentionOp {
   uint32_t query_in = 0, key_in = 0, value_in = 0;
   uint32_t query = 0, key = 0, value = 0;
@@ -60,6 +67,9 @@ struct AttentionOp {
   float logit_scale = 1;
   bool quantized = false;
   uint32_t out = 0;
+  int32_t relative_bias = kNone, rotary = kNone;  // tensors
+  uint32_t window = 0;
+  std::optional<Disentangled> disentangled = {};
 };
 struct AddNormOp {
   uint32_t in = 0;
@@ -74,7 +84,10 @@ struct PoolOp {
 struct NormalizeOp {
   uint32_t in = 0, out = 0;
 };
-using Op = std::variant<EmbedOp, LinearOp, AttentionOp, AddNormOp, PoolOp, NormalizeOp>;
+struct NeighboursOp {
+  uint32_t in = 0, before = 0, after = 0, out = 0;
+};
+using Op = std::variant<EmbedOp, LinearOp, AttentionOp, AddNormOp, PoolOp, NormalizeOp, NeighboursOp>;
 
 struct Output {
   std::string name;
@@ -118,13 +131,18 @@ struct ModelIR {
 
   // Each appends an op with a value of its own for the result, and returns that value's id.
   uint32_t embed(std::vector<EmbedTable> tables, int32_t norm);
-  uint32_t linear(uint32_t in, uint32_t matrix, fmt::Activation activation = fmt::Activation::none);
+  uint32_t linear(uint32_t in, uint32_t matrix, fmt::Activation activation = fmt::Activation::none,
+                  int32_t gate = kNone);
   uint32_t attention(uint32_t in, uint32_t query, uint32_t key, uint32_t value, uint32_t heads, uint32_t head_dim);
   uint32_t attention(uint32_t keys_in, uint32_t values_in, uint32_t query, uint32_t key, uint32_t value, uint32_t heads,
                      uint32_t head_dim);  // queries and keys from one value, values from another
   uint32_t add_norm(uint32_t in, int32_t residual, int32_t norm);
   uint32_t pool(uint32_t in, fmt::PoolKind kind);
   uint32_t normalize(uint32_t in);
+  uint32_t neighbours(uint32_t in, uint32_t before, uint32_t after);
+
+  // Its last op, when that is an attention: for what only some families set.
+  AttentionOp& last_attention() { return std::get<AttentionOp>(program.back()); }
 
   const Tensor& weight_of(uint32_t matrix) const { return tensors[matrices[matrix].weight]; }
 };

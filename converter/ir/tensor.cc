@@ -51,6 +51,17 @@ class StoredSource final : public Source {
   mutable std::vector<float> all_;
 };
 
+class SliceSource final : public Source {
+ public:
+  SliceSource(std::shared_ptr<const Source> inner, uint64_t first) : inner_(std::move(inner)), first_(first) {}
+
+  void read(uint64_t first, uint64_t count, float* out) const override { inner_->read(first_ + first, count, out); }
+
+ private:
+  std::shared_ptr<const Source> inner_;
+  uint64_t first_;
+};
+
 }  // namespace
 
 std::vector<float> Tensor::read_all() const {
@@ -65,6 +76,14 @@ std::shared_ptr<const Source> stored_source(StoredTensor stored, uint64_t column
 
 std::shared_ptr<const Source> memory_source(std::vector<float> values, uint64_t columns) {
   return std::make_shared<MemorySource>(std::move(values), columns);
+}
+
+Tensor row_slice(const Tensor& tensor, const std::string& name, uint32_t first, uint32_t count) {
+  if (tensor.shape.size() == 2) {
+    return {name, {count, tensor.shape[1]}, std::make_shared<SliceSource>(tensor.source, first), Storage::f32};
+  }
+  const std::vector<float> all = tensor.read_all();
+  return {name, {count}, memory_source({all.begin() + first, all.begin() + first + count}, count), Storage::f32};
 }
 
 }  // namespace kinglet::convert

@@ -38,4 +38,7 @@ std::shared_ptr<const Source> stored_source(StoredTensor stored, uint64_t column
 // Numbers in memory.
 std::shared_ptr<const Source> memory_source(std::vector<float> values, uint64_t columns);
 
+// `count` rows of a tensor from `first` on, as a tensor of its own (a vector: elements).
+Tensor row_slice(const Tensor& tensor, const std::string& name, uint32_t first, uint32_t count);
+
 }  // namespace kinglet::convert

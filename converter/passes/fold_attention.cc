@@ -72,7 +72,7 @@ class Folder {
 
   void run() {
     for (Op& op : model_.program) {
-      if (auto* attention = std::get_if<AttentionOp>(&op)) {
+      if (auto* attention = std::get_if<AttentionOp>(&op); attention != nullptr && !attention->disentangled) {
         fold(*attention);
       }
     }
@@ -86,7 +86,9 @@ class Folder {
     // Layers that share their matrices share the folded ones.
     if (folded_.insert(op.query).second) {
       move_value_bias(op.value, output);
-      model_.matrices[op.key].bias = kNone;
+      if (op.rotary == kNone) {
+        model_.matrices[op.key].bias = kNone;
+      }
       fold_rows(op.query, heads, op.logit_scale);
       fold_rows(op.key, heads, 1);
       fold_rows(op.value, heads, 1);

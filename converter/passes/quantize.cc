@@ -46,11 +46,11 @@ class KeepList {
   std::vector<bool> used_;
 };
 
-void quantize_table(ModelIR& model, const EmbedTable& entry, KeepList& keep) {
-  Tensor& table = model.tensors[entry.table];
+void quantize_table(ModelIR& model, uint32_t id, KeepList& keep) {
+  Tensor& table = model.tensors[id];
   const bool kept = keep.contains(table_name(table));
   const bool is_matrix = std::any_of(model.matrices.begin(), model.matrices.end(),
-                                     [&](const Matrix& matrix) { return matrix.weight == entry.table; });
+                                     [&](const Matrix& matrix) { return matrix.weight == id; });
   if (kept) {
     table.storage = Storage::f32;  // a tied matrix with it
   } else if (!is_matrix && table.rows() > kSmallTable) {
@@ -71,10 +71,18 @@ void quantize(ModelIR& model, const std::vector<std::string>& keep_fp32) {
   for (Op& op : model.program) {
     if (const auto* embed = std::get_if<EmbedOp>(&op)) {
       for (const EmbedTable& entry : embed->tables) {
-        quantize_table(model, entry, keep);
+        quantize_table(model, entry.table, keep);
       }
     } else if (auto* attention = std::get_if<AttentionOp>(&op)) {
-      attention->quantized = true;
+      attention->quantized = !attention->disentangled;
+      if (attention->disentangled) {
+        for (const int32_t table :
+             {attention->disentangled->content_to_position, attention->disentangled->position_to_content}) {
+          if (table != kNone) {
+            quantize_table(model, static_cast<uint32_t>(table), keep);
+          }
+        }
+      }
     }
   }
   keep.refuse_unused(model.matrices.empty() ? "none" : model.matrices.front().name);

@@ -23,8 +23,10 @@ class Planner {
       if (const auto* embed = std::get_if<EmbedOp>(&op)) {
         layout_.tables.emplace_back();
         for (const EmbedTable& entry : embed->tables) {
-          layout_.tables.back().push_back(add_table(entry));
+          layout_.tables.back().push_back(add_table(entry.table));
         }
+      } else if (const auto* attention = std::get_if<AttentionOp>(&op)) {
+        layout_.attentions.push_back(add_attention(*attention));
       }
     }
     for (const Matrix& matrix : model_.matrices) {
@@ -38,11 +40,30 @@ class Planner {
   }
 
  private:
-  TableBlocks add_table(const EmbedTable& entry) {
-    const Tensor& table = model_.tensors[entry.table];
-    TableBlocks blocks = {add_weight(entry.table), kNone};
+  TableBlocks add_table(uint32_t id) {
+    const Tensor& table = model_.tensors[id];
+    TableBlocks blocks = {add_weight(id), kNone};
     if (table.storage != Storage::f32) {
-      blocks.scale = static_cast<int32_t>(add_scales(entry.table, table.rows()));
+      blocks.scale = static_cast<int32_t>(add_scales(id, table.rows()));
+    }
+    return blocks;
+  }
+
+  AttentionBlocks add_attention(const AttentionOp& op) {
+    AttentionBlocks blocks;
+    const auto add_if = [&](int32_t tensor, int32_t* table, int32_t* scale) {
+      if (tensor != kNone) {
+        const TableBlocks added = add_table(static_cast<uint32_t>(tensor));
+        *table = static_cast<int32_t>(added.table);
+        *scale = added.scale;
+      }
+    };
+    int32_t unscaled = kNone;
+    add_if(op.relative_bias, &blocks.relative_bias, &unscaled);
+    add_if(op.rotary, &blocks.rotary, &unscaled);
+    if (op.disentangled) {
+      add_if(op.disentangled->content_to_position, &blocks.content_to_position, &blocks.content_to_position_scale);
+      add_if(op.disentangled->position_to_content, &blocks.position_to_content, &blocks.position_to_content_scale);
     }
     return blocks;
   }

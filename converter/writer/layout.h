@@ -43,11 +43,19 @@ struct NormBlocks {
   int32_t bias = kNone;
 };
 
+// Of one AttentionOp; tables as fmt::Attention and fmt::Disentangled have them.
+struct AttentionBlocks {
+  int32_t relative_bias = kNone, rotary = kNone;
+  int32_t content_to_position = kNone, content_to_position_scale = kNone;
+  int32_t position_to_content = kNone, position_to_content_scale = kNone;
+};
+
 struct Layout {
   std::vector<Block> blocks;  // in the order of the file; scales and sums come after what they belong to
   std::vector<MatrixBlocks> matrices;
   std::vector<NormBlocks> norms;
   std::vector<std::vector<TableBlocks>> tables;  // of each EmbedOp, in the program's order
+  std::vector<AttentionBlocks> attentions;       // likewise
   uint64_t bytes = 0;                            // of the weights section
 };
 

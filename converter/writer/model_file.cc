@@ -28,8 +28,20 @@ uint64_t block_count(uint64_t bytes) {
   return (bytes + format::kChecksumBlock - 1) / format::kChecksumBlock;
 }
 
+// The lowest version whose readers understand all of the program.
+uint32_t needed_version(const ModelIR& model) {
+  for (const Op& op : model.program) {
+    const auto* attention = std::get_if<AttentionOp>(&op);
+    if (attention != nullptr && (attention->relative_bias != kNone || attention->rotary != kNone ||
+                                 attention->window != 0 || attention->disentangled)) {
+      return format::kVersion;
+    }
+  }
+  return format::kFirstVersion;
+}
+
 // Writes header and table for weights that are there already. The table is filled up to `area` bytes.
-void write_front(std::vector<uint8_t> table, uint64_t area, uint64_t weights_size,
+void write_front(std::vector<uint8_t> table, uint32_t version, uint64_t area, uint64_t weights_size,
                  const std::vector<uint64_t>& checksums, OutputFile& file) {
   if (table.size() > area) {
     refuse("the table of ", table.size(), " bytes has outgrown the ", area, " that were planned for it");
@@ -37,7 +49,7 @@ void write_front(std::vector<uint8_t> table, uint64_t area, uint64_t weights_siz
   table.resize(area);
   format::FileHeader header = {};
   std::memcpy(header.magic, format::kMagic, sizeof(header.magic));
-  header.version = format::kVersion;
+  header.version = version;
   header.table_size = area;
   header.weights_offset = sizeof(header) + area;
   header.weights_size = weights_size;
@@ -59,6 +71,7 @@ uint64_t write_model(const ModelIR& model, const CompiledTokenizer* tokenizer, c
   const uint64_t area =
       round_up(build_table(contents, largest_samples(model), no_checksums).size(), format::kPartAlignment);
 
+  const uint32_t version = needed_version(model);
   const uint64_t weights_offset = sizeof(format::FileHeader) + area;
   const auto report = [&](double fraction) {
     progress("writing weights", kWeightsBegin + (kWeightsEnd - kWeightsBegin) * fraction);
@@ -66,10 +79,10 @@ uint64_t write_model(const ModelIR& model, const CompiledTokenizer* tokenizer, c
   const std::vector<uint64_t> checksums = write_weights(model, layout, weights_offset, file, report);
 
   progress("recording samples", kWeightsEnd);
-  write_front(build_table(contents, {}, checksums), area, layout.bytes, checksums, file);
+  write_front(build_table(contents, {}, checksums), version, area, layout.bytes, checksums, file);
   const std::vector<Sample> samples = record_samples(model, facts.precision == "int8", file.descriptor(),
                                                      file.path().string());
-  write_front(build_table(contents, samples, checksums), area, layout.bytes, checksums, file);
+  write_front(build_table(contents, samples, checksums), version, area, layout.bytes, checksums, file);
 
   progress("finishing", 0.98);
   file.commit();

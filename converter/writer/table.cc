@@ -1,6 +1,8 @@
 // ModelIR and Layout to runtime/format/model.fbs, field by field.
 #include "writer/table.h"
 
+#include <map>
+
 namespace kinglet::convert {
 
 namespace {
@@ -130,8 +132,25 @@ class TableBuilder {
   }
 
   Offset<fmt::Step> write_op(const AttentionOp& op) {
+    const AttentionBlocks& blocks = contents_.layout.attentions[attentions_written_++];
+    Offset<fmt::Disentangled> disentangled;
+    if (op.disentangled) {
+      disentangled = fmt::CreateDisentangled(builder_, blocks.content_to_position, blocks.content_to_position_scale,
+                                             blocks.position_to_content, blocks.position_to_content_scale,
+                                             write_rows(*op.disentangled->rows));
+    }
     return step(fmt::CreateAttention(builder_, op.query_in, op.key_in, op.value_in, op.query, op.key, op.value,
-                                     op.heads, op.head_dim, op.logit_scale, op.quantized, op.out));
+                                     op.heads, op.head_dim, op.logit_scale, op.quantized, op.out,
+                                     blocks.relative_bias, blocks.rotary, op.window, disentangled));
+  }
+
+  // Layers that share them share the bytes.
+  Offset<flatbuffers::Vector<uint32_t>> write_rows(const std::vector<uint32_t>& rows) {
+    auto [place, added] = rows_written_.try_emplace(&rows);
+    if (added) {
+      place->second = builder_.CreateVector(rows);
+    }
+    return place->second;
   }
 
   Offset<fmt::Step> write_op(const AddNormOp& op) {
@@ -141,6 +160,10 @@ class TableBuilder {
   Offset<fmt::Step> write_op(const PoolOp& op) { return step(fmt::CreatePool(builder_, op.in, op.kind, op.out)); }
 
   Offset<fmt::Step> write_op(const NormalizeOp& op) { return step(fmt::CreateNormalize(builder_, op.in, op.out)); }
+
+  Offset<fmt::Step> write_op(const NeighboursOp& op) {
+    return step(fmt::CreateNeighbours(builder_, op.in, op.before, op.after, op.out));
+  }
 
   // ---- What the numbers mean ----
 
@@ -181,7 +204,8 @@ class TableBuilder {
   const TableContents& contents_;
   const ModelIR& model_;
   FlatBufferBuilder builder_;
-  size_t embeds_written_ = 0;
+  size_t embeds_written_ = 0, attentions_written_ = 0;
+  std::map<const std::vector<uint32_t>*, Offset<flatbuffers::Vector<uint32_t>>> rows_written_;
 };
 
 }  // namespace

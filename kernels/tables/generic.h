@@ -9,6 +9,7 @@
 #include "norm/generic.h"
 #include "pool/generic.h"
 #include "quantize/generic.h"
+#include "relative/generic.h"
 #include "softmax/generic.h"
 #include "tables/tables.h"
 
@@ -34,6 +35,11 @@ constexpr Kernels make_table(Isa isa, void (*gemm_s8)(const GemmS8&)) {
       .pool_rows = pool_rows,
       .normalize_row = normalize_row,
       .multiply = multiply,
+      .relate_scores = relate_scores,
+      .scores_f32 = scores_f32,
+      .weigh_values_f32 = weigh_values_f32,
+      .sum_tile = sum_tile,
+      .rotate_row = rotate_row,
       .has_minus_128 = has_minus_128,
       .all_finite = all_finite,
   };

@@ -21,6 +21,11 @@ constexpr Kernels kTable_reference = {
     .pool_rows = reference::pool_rows,
     .normalize_row = reference::normalize_row,
     .multiply = reference::multiply,
+    .relate_scores = reference::relate_scores,
+    .scores_f32 = reference::scores_f32,
+    .weigh_values_f32 = reference::weigh_values_f32,
+    .sum_tile = reference::sum_tile,
+    .rotate_row = reference::rotate_row,
     .has_minus_128 = reference::has_minus_128,
     .all_finite = reference::all_finite,
 };

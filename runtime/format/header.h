@@ -6,7 +6,10 @@
 namespace kinglet::format {
 
 inline constexpr unsigned char kMagic[8] = {0x89, 'K', 'G', 'L', '\r', '\n', 0x1a, '\n'};
-inline constexpr uint32_t kVersion = 1;
+// The newest version that is read. 2: the fields of Attention behind `out`. A file has the lowest version that says all
+// that is in it.
+inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kFirstVersion = 1;
 inline constexpr uint64_t kPartAlignment = 64;
 inline constexpr uint64_t kChecksumBlock = 1 << 20;
 

@@ -178,7 +178,7 @@ typedef struct kinglet_input {
   const char* pair; /* NULL: no second text */
   size_t pair_length;
   const int32_t* ids; /* NULL: text */
-  const int32_t* type_ids; /* NULL: all 0 */
+  const int32_t* type_ids; /* NULL: all 0. XLM: the language of every token */
   size_t id_count;
 } kinglet_input;
 

@@ -21,6 +21,7 @@ inline constexpr uint32_t kMaxTokens = 1 << 16;      // max_length
 inline constexpr uint32_t kMaxVocabulary = 1 << 24;
 inline constexpr uint32_t kMaxTypes = 1 << 16;
 inline constexpr uint32_t kMaxEmbedTables = 16;
+inline constexpr uint32_t kMaxNeighbours = 64;       // to each side
 inline constexpr uint32_t kMaxSamples = 1 << 6;
 inline constexpr uint32_t kMaxSampleValues = 1 << 20;
 inline constexpr size_t kMaxName = 256;              // bytes

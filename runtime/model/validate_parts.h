@@ -56,4 +56,7 @@ uint32_t count_of(const flatbuffers::Vector<T>* vector) {
 kinglet_status check_vector(const fmt::Model& model, const Where& where, const char* field, int64_t id,
                             fmt::DType dtype, uint64_t length, Error& error);
 
+// Attention's terms of distance: bias, rotation, disentangled terms. heads and head_dim have been checked.
+kinglet_status check_relative(const fmt::Model& model, const Where& where, const fmt::Attention& op, Error& error);
+
 }  // namespace kinglet::validation

@@ -31,6 +31,7 @@ class Program {
   kinglet_status check_op(const Where& where, const fmt::AddNorm& op);
   kinglet_status check_op(const Where& where, const fmt::Pool& op);
   kinglet_status check_op(const Where& where, const fmt::Normalize& op);
+  kinglet_status check_op(const Where& where, const fmt::Neighbours& op);
 
   kinglet_status check_embed_table(const Where& where, const fmt::EmbedTable& entry, uint32_t width);
   // The shape of a value that an earlier step has written.
@@ -94,6 +95,8 @@ kinglet_status Program::check_step(const Where& where, const fmt::Step& step) {
       return check_op(where, *step.op_as_Pool());
     case fmt::Op::Normalize:
       return check_op(where, *step.op_as_Normalize());
+    case fmt::Op::Neighbours:
+      return check_op(where, *step.op_as_Neighbours());
     case fmt::Op::NONE:
       break;
   }
@@ -273,6 +276,7 @@ kinglet_status Program::check_op(const Where& where, const fmt::Attention& op) {
     KINGLET_TRY(expect_tokens(where, projection.in_name, in));
     KINGLET_TRY(matrix(where, projection.matrix_name, projection.matrix, in.width, width, &rows));
   }
+  KINGLET_TRY(check_relative(model_, where, op, error_));
   return write(where, op.out(), {Extent::tokens, static_cast<uint32_t>(width)});
 }
 
@@ -306,6 +310,22 @@ kinglet_status Program::check_op(const Where& where, const fmt::Normalize& op) {
   Shape in;
   KINGLET_TRY(read(where, "in", op.in(), &in));
   return write(where, op.out(), in);
+}
+
+kinglet_status Program::check_op(const Where& where, const fmt::Neighbours& op) {
+  Shape in;
+  KINGLET_TRY(read(where, "in", op.in(), &in));
+  KINGLET_TRY(expect_tokens(where, "in", in));
+  if (op.before() > kMaxNeighbours || op.after() > kMaxNeighbours) {
+    return refuse(error_, where, "%u rows before and %u after; expected at most %u of each", op.before(), op.after(),
+                  kMaxNeighbours);
+  }
+  const uint64_t width = uint64_t{in.width} * (op.before() + op.after() + 1);
+  if (width > kMaxInner) {
+    return refuse(error_, where, "%u rows of width %u side by side; expected at most %u columns",
+                  op.before() + op.after() + 1, in.width, kMaxInner);
+  }
+  return write(where, op.out(), {Extent::tokens, static_cast<uint32_t>(width)});
 }
 
 }  // namespace

@@ -130,8 +130,14 @@ void run_step(const Run& run, const Block& block, const Step& step) {
     case StepKind::activate: run_activate(run, block, step); break;
     case StepKind::multiply: run_multiply(run, block, step); break;
     case StepKind::add_norm: run_add_norm(run, block, step); break;
-    case StepKind::attend_s8: run_attend_s8(run, block, step); break;
-    case StepKind::attend_f32: run_attend_f32(run, block, step); break;
+    case StepKind::attend_s8:
+      step.relative != nullptr ? run_attend_relative_s8(run, block, step) : run_attend_s8(run, block, step);
+      break;
+    case StepKind::attend_f32:
+      step.relative != nullptr ? run_attend_relative_f32(run, block, step) : run_attend_f32(run, block, step);
+      break;
+    case StepKind::rotate: run_rotate(run, block, step); break;
+    case StepKind::neighbours: run_neighbours(run, block, step); break;
     case StepKind::pool: run_pool(run, block, step); break;
     case StepKind::normalize: run_normalize(run, block, step); break;
     case StepKind::pack:

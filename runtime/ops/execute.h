@@ -72,6 +72,10 @@ void run_step(const Run& run, const Block& block, const Step& step);
 void run_embed(const Run& run, const Block& block, const Step& step);
 void run_attend_s8(const Run& run, const Block& block, const Step& step);
 void run_attend_f32(const Run& run, const Block& block, const Step& step);
+void run_attend_relative_s8(const Run& run, const Block& block, const Step& step);
+void run_attend_relative_f32(const Run& run, const Block& block, const Step& step);
+void run_rotate(const Run& run, const Block& block, const Step& step);
+void run_neighbours(const Run& run, const Block& block, const Step& step);
 // Packs the keys and values of one head of one sequence.
 void run_pack(const Run& run, const Step& step, uint32_t sequence, uint32_t head);
 

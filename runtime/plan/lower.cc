@@ -1,6 +1,7 @@
 // Lowers the ops of a program to steps over slots. Ops whose results nobody asked for are left out.
 #include "model/task_outputs.h"
 #include "plan/attention_work.h"
+#include "plan/relative_work.h"
 #include "plan/plan.h"
 
 namespace kinglet {
@@ -68,6 +69,7 @@ void visit_inputs(const fmt::Step& step, Visit visit) {
       break;
     case fmt::Op::Pool: visit(step.op_as_Pool()->in()); break;
     case fmt::Op::Normalize: visit(step.op_as_Normalize()->in()); break;
+    case fmt::Op::Neighbours: visit(step.op_as_Neighbours()->in()); break;
     default: break;
   }
 }
@@ -80,6 +82,7 @@ uint32_t output_of(const fmt::Step& step) {
     case fmt::Op::AddNorm: return step.op_as_AddNorm()->out();
     case fmt::Op::Pool: return step.op_as_Pool()->out();
     case fmt::Op::Normalize: return step.op_as_Normalize()->out();
+    case fmt::Op::Neighbours: return step.op_as_Neighbours()->out();
     default: return kNone;
   }
 }
@@ -209,6 +212,10 @@ void Plan::lower_attention(const Model& model, const fmt::Attention& op) {
   const uint32_t keys = project(op.key_in(), op.key());
   const uint32_t values = project(op.value_in(), op.value());
   const uint32_t queries = project(op.query_in(), op.query());
+  if (op.rotary() >= 0) {
+    rotate(model, op, keys);
+    rotate(model, op, queries);
+  }
   uint32_t key_tiles = keys;
   uint32_t value_tiles = values;
   if (op.quantized()) {
@@ -234,7 +241,24 @@ void Plan::lower_attention(const Model& model, const fmt::Attention& op) {
   attend.number = op.logit_scale();
   attend.work_bytes = op.quantized() ? attend_s8_work(kernels_->layout, op.head_dim(), capacity_.max_length).bytes
                                      : kernels::round_up(capacity_.max_length, 16) * sizeof(float);
+  if (has_relative_terms(op)) {
+    attend.relative = &op;
+    if (!op.quantized()) {
+      attend.work_bytes = attend_relative_work(model, op, capacity_.max_length).bytes;
+    }
+  }
   value_slots_[op.out()] = out;
+}
+
+void Plan::rotate(const Model& model, const fmt::Attention& op, uint32_t slot) {
+  const fmt::Tensor& table = *model.table().tensors()->Get(static_cast<uint32_t>(op.rotary()));
+  Step& step = add_step(StepKind::rotate);
+  step.in = step.out = slot;
+  step.weights.w = floats(model, op.rotary());
+  step.weights.n = table.shape()->Get(0);
+  step.weights.k = table.shape()->Get(1);
+  step.heads = op.heads();
+  step.head_dim = op.head_dim();
 }
 
 void Plan::lower_op(const Model& model, const fmt::Step& step) {
@@ -294,6 +318,17 @@ void Plan::lower_op(const Model& model, const fmt::Step& step) {
       Step& normalize = add_step(StepKind::normalize);
       normalize.in = in;
       normalize.out = out;
+      break;
+    }
+    case fmt::Op::Neighbours: {
+      const fmt::Neighbours* op = step.op_as_Neighbours();
+      const uint32_t in = value_slots_[op->in()];
+      const uint32_t out = new_slot();
+      Step& neighbours = add_step(StepKind::neighbours);
+      neighbours.in = in;
+      neighbours.out = out;
+      neighbours.before = op->before();
+      neighbours.after = op->after();
       break;
     }
     default: break;  // the semantic pass has refused every other op

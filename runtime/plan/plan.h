@@ -67,6 +67,8 @@ enum class StepKind : uint8_t {
   attend_f32,
   pool,
   normalize,
+  rotate,
+  neighbours,
 };
 
 // A matrix resolved to addresses in the mapping.
@@ -82,10 +84,12 @@ struct Step {
   StepKind kind = StepKind::embed;
   // Slots. attend: in = queries, in2 = keys, in3 = values. pack: in = keys, in2 = values (floats), out, out2 = tiles.
   uint32_t in = kNone, in2 = kNone, in3 = kNone, out = kNone, out2 = kNone;
-  Weights weights;                       // gemm, xnnpack; add_norm: w is the norm's weight
+  Weights weights;                       // gemm, xnnpack; add_norm: w is the norm's weight; rotate: its table [n, k]
   const float* input_scale = nullptr;    // quantize
   const fmt::Embed* embed = nullptr;     // embed
-  uint32_t heads = 0, head_dim = 0;      // attend, pack
+  const fmt::Attention* relative = nullptr;  // attend: where it has terms of distance or a window
+  uint32_t heads = 0, head_dim = 0;      // attend, pack, rotate
+  uint32_t before = 0, after = 0;        // neighbours
   float number = 0;                      // attend: logit_scale; add_norm: epsilon
   bool affine = false;                   // add_norm
   bool fast = false;                     // activate
@@ -161,6 +165,7 @@ class Plan {
   uint32_t lower_linear(const Model& model, uint32_t in, uint32_t matrix, fmt::Activation activation, uint32_t out,
                         fmt::Extent extent);
   void lower_attention(const Model& model, const fmt::Attention& op);
+  void rotate(const Model& model, const fmt::Attention& op, uint32_t slot);
   void add_norm(const Model& model, uint32_t in, uint32_t residual, int32_t norm, uint32_t out);
   uint32_t add_slot(SlotKind kind, fmt::Extent extent, uint32_t width);
   Step& add_step(StepKind kind);

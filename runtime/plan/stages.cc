@@ -16,7 +16,8 @@ StageKind stage_kind(StepKind step) {
 template <typename Visit>
 void visit_reads(const Step& step, Visit visit) {
   const bool attend = step.kind == StepKind::attend_s8 || step.kind == StepKind::attend_f32;
-  const bool whole = step.kind == StepKind::pack || step.kind == StepKind::pool || step.kind == StepKind::xnnpack;
+  const bool whole = step.kind == StepKind::pack || step.kind == StepKind::pool ||
+                     step.kind == StepKind::xnnpack || step.kind == StepKind::neighbours;
   if (step.in != kNone) {
     visit(step.in, whole);
   }

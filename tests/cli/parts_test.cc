@@ -123,6 +123,21 @@ TEST_CASE("a JSON line") {
   CHECK(error.find("unexpected text after the object") != std::string::npos);
 }
 
+TEST_CASE("a JSON line with a language: it is the type id of every token") {
+  constexpr unsigned kAll = kFieldText | kFieldIds | kFieldTypeIds;
+  Request request;
+  std::string error;
+  REQUIRE(parse_request(R"({"lang":2,"ids":[7,8,9]})", kAll, &request, &error));
+  CHECK(request.type_ids == std::vector<int32_t>{2, 2, 2});
+  CHECK((request.fields & kFieldTypeIds) != 0);
+  for (const char* line : {R"({"text":"a","lang":2})", R"({"ids":[1],"type_ids":[0],"lang":2})", R"({"ids":[1],"lang":[2]})",
+                           R"({"ids":[1],"lang":1.5})", R"({"lang":2})"}) {
+    CAPTURE(line);
+    CHECK_FALSE(parse_request(line, kAll, &request, &error));
+  }
+  CHECK_FALSE(parse_request(R"({"ids":[1],"lang":2})", kFieldText | kFieldIds, &request, &error));
+}
+
 TEST_CASE("every beginning of a good line is an error, and none reads past its end") {
   const std::string line = R"({"text":"a\ud834\udd1e\n","pair":"\u00e9"})";
   for (size_t size = 0; size < line.size(); ++size) {

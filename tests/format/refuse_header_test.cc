@@ -72,8 +72,8 @@ TEST_CASE("a file that ends inside the header") {
   check_bad(Bytes(63, 'x'), "has 63 bytes; a .kgl file begins with a header of 64");
 }
 TEST_CASE("a newer version") {
-  check_refused(with_header([](FileHeader& h) { h.version = 2; }), KINGLET_UNSUPPORTED,
-                "has format version 2; this version of kinglet reads up to 1");
+  check_refused(with_header([](FileHeader& h) { h.version = 3; }), KINGLET_UNSUPPORTED,
+                "has format version 3; this version of kinglet reads up to 2");
 }
 TEST_CASE("version 0") { check_bad(with_header([](FileHeader& h) { h.version = 0; }), "has format version 0"); }
 TEST_CASE("a reserved field in use") {

@@ -34,8 +34,8 @@ UNSUPPORTED("an unknown extent", "value 2: extent is 2; this version knows 0 to 
 REFUSED("no steps", "the number of program steps is 0", m.program.clear())
 REFUSED("too many steps", "the number of program steps is 65537", m.program.resize(65537))
 REFUSED("a step of no operation", "program[4]: op_type is 0", m.program[4].type = fmt::Op::NONE)
-UNSUPPORTED("an unknown operation", "program[4]: operation 7; this version knows 1 (Embed) to 6 (Normalize)",
-            m.program[4].type = fmt::Op(7))
+UNSUPPORTED("an unknown operation", "program[4]: operation 8; this version knows 1 (Embed) to 7 (Neighbours)",
+            m.program[4].type = fmt::Op(8))
 REFUSED("a value that no step writes", "value 10: no step of the program writes it", m.add_value(Extent::tokens, 4))
 REFUSED("a value written twice", "out is value 2, which an earlier step has written", up(m).out = 2)
 REFUSED("a value read before it is written", "in is value 5, which no earlier step writes", up(m).in = 5)

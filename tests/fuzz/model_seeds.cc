@@ -31,6 +31,30 @@ BertOptions tiny(bool int8, fmt::Task task) {
   return options;
 }
 
+AttentionSpec& attention(ModelSpec& spec) { return std::get<AttentionSpec>(spec.program.at(1).op); }
+
+// Format version 2: bias, rotation and a window.
+ModelSpec relative(bool int8) {
+  ModelSpec spec = small_bert(tiny(int8, fmt::Task::embed));
+  attention(spec).relative_bias = static_cast<int32_t>(spec.add_f32("bias", {1, 3}, {0.5f, 0.0f, -0.5f}));
+  attention(spec).rotary = static_cast<int32_t>(spec.add_f32("rotary", {4, 2}, {1, 0, 0, 1, -1, 0, 0, -1}));
+  attention(spec).window = 2;
+  return spec;
+}
+
+// Format version 2: disentangled attention with a table of each kind.
+ModelSpec disentangled() {
+  ModelSpec spec = small_bert(tiny(false, fmt::Task::embed));
+  DisentangledSpec terms;
+  terms.content_to_position = static_cast<int32_t>(spec.add_f32("c", {2, 4}, std::vector<float>(8, 0.25f)));
+  terms.position_to_content =
+      static_cast<int32_t>(spec.add_tensor({"p", fmt::DType::s8, fmt::Layout::rows, {2, 4}, Bytes(8, 3), {}}));
+  terms.position_to_content_scale = static_cast<int32_t>(spec.add_f32("p.scale", {2}, {0.5f, 0.125f}));
+  terms.rows = {1, 0, 1};
+  attention(spec).disentangled = {terms};
+  return spec;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -53,7 +77,9 @@ int main(int count, char** arguments) {
   const std::string folder = arguments[1];
   return write(folder, "fp32-embed", small_bert(tiny(false, fmt::Task::embed))) &&
                  write(folder, "int8-embed", small_bert(tiny(true, fmt::Task::embed))) &&
-                 write(folder, "int8-everything", everything) && write(folder, "int8-neighbours", neighbours)
+                 write(folder, "int8-everything", everything) && write(folder, "int8-neighbours", neighbours) &&
+                 write(folder, "fp32-relative", relative(false)) && write(folder, "int8-relative", relative(true)) &&
+                 write(folder, "fp32-disentangled", disentangled())
              ? 0
              : 1;
 }

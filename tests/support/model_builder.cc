@@ -76,9 +76,16 @@ struct OpWriter {
             fmt::CreateLinear(builder, op.in, op.matrix, op.gate, op.activation, op.out).Union()};
   }
   std::pair<fmt::Op, Offset<void>> operator()(const AttentionSpec& op) const {
+    Offset<fmt::Disentangled> disentangled;
+    if (!op.disentangled.empty()) {
+      disentangled = fmt::CreateDisentangledDirect(
+          builder, op.disentangled.front().content_to_position, op.disentangled.front().content_to_position_scale,
+          op.disentangled.front().position_to_content, op.disentangled.front().position_to_content_scale, &op.disentangled.front().rows);
+    }
     return {fmt::Op::Attention,
             fmt::CreateAttention(builder, op.query_in, op.key_in, op.value_in, op.query, op.key, op.value, op.heads,
-                                 op.head_dim, op.logit_scale, op.quantized, op.out)
+                                 op.head_dim, op.logit_scale, op.quantized, op.out, op.relative_bias, op.rotary,
+                                 op.window, disentangled)
                 .Union()};
   }
   std::pair<fmt::Op, Offset<void>> operator()(const AddNormSpec& op) const {
@@ -89,6 +96,9 @@ struct OpWriter {
   }
   std::pair<fmt::Op, Offset<void>> operator()(const NormalizeSpec& op) const {
     return {fmt::Op::Normalize, fmt::CreateNormalize(builder, op.in, op.out).Union()};
+  }
+  std::pair<fmt::Op, Offset<void>> operator()(const NeighboursSpec& op) const {
+    return {fmt::Op::Neighbours, fmt::CreateNeighbours(builder, op.in, op.before, op.after, op.out).Union()};
   }
 };
 

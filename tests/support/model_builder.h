@@ -63,6 +63,12 @@ struct LinearSpec {
   uint32_t out = 0;
 };
 
+struct DisentangledSpec {
+  int32_t content_to_position = -1, content_to_position_scale = -1;
+  int32_t position_to_content = -1, position_to_content_scale = -1;
+  std::vector<uint32_t> rows = {0};
+};
+
 struct AttentionSpec {
   uint32_t query_in = 0, key_in = 0, value_in = 0;
   uint32_t query = 0, key = 0, value = 0;
@@ -70,6 +76,9 @@ struct AttentionSpec {
   float logit_scale = 1;
   bool quantized = false;
   uint32_t out = 0;
+  int32_t relative_bias = -1, rotary = -1;
+  uint32_t window = 0;
+  std::vector<DisentangledSpec> disentangled;  // none or one
 };
 
 struct AddNormSpec {
@@ -88,8 +97,12 @@ struct NormalizeSpec {
   uint32_t in = 0, out = 0;
 };
 
+struct NeighboursSpec {
+  uint32_t in = 0, before = 0, after = 0, out = 0;
+};
+
 struct StepSpec {
-  std::variant<EmbedSpec, LinearSpec, AttentionSpec, AddNormSpec, PoolSpec, NormalizeSpec> op;
+  std::variant<EmbedSpec, LinearSpec, AttentionSpec, AddNormSpec, PoolSpec, NormalizeSpec, NeighboursSpec> op;
   std::optional<fmt::Op> type;  // instead of the operation's own
 };
 
