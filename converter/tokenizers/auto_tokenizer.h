@@ -14,7 +14,7 @@
 namespace kinglet::convert {
 
 struct LoadedTokenizer {
-  WordPieceTokenizer tokenizer;
+  SourceTokenizer tokenizer;
   uint64_t model_max_length = 0;  // 0: none, or 1e29 and more
   std::map<std::string, std::string> specials;  // by attribute ("mask_token"): the token's text
 };

@@ -5,8 +5,11 @@
 #include <cstdint>
 
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/bpe.h"
 #include "tokenizer/charmap.h"
+#include "tokenizer/rules.h"
 #include "tokenizer/trie.h"
+#include "tokenizer/unigram.h"
 #include "tokenizer/utf8.h"
 
 namespace kinglet {
@@ -21,6 +24,7 @@ struct AsciiTable {
 
 // Views of everything that encoding needs, checked by Tokenizer::open.
 struct EncoderTables {
+  fmt::TokenModel model = fmt::TokenModel::NONE;
   CharMap map;
   AsciiTable ascii;
   AddedTokens raw_tokens;
@@ -31,6 +35,11 @@ struct EncoderTables {
   bool has_continuation = false;
   uint32_t unknown = 0;
   uint64_t max_word_chars = 0;
+  // Of the other models.
+  uint64_t token_begins[2] = {};  // ASCII characters that may become what a token of normalized_tokens begins with
+  Rules rules;
+  Bpe bpe;
+  Unigram unigram;
 };
 
 // Where the tokens of one text go: entries `base`, base + 1, … of the arrays of `sink`, as many as `limit`.
@@ -46,8 +55,15 @@ struct TextOutput {
   size_t prefix = 0;    // bytes before the text that offsets do not count
   size_t count = 0;     // tokens so far; those beyond `limit` are counted and not written
   uint32_t word = 0;    // the number of the word (or added token) whose tokens are being added
+  bool failed = false;  // a word cannot be encoded within fixed memory
 
   bool full() const { return count > limit; }
+  // Lets the tokens from number `first` on end at `end`.
+  void extend(size_t first, size_t end) {
+    for (size_t i = first; i < count && i < limit && base + i < capacity && offsets != nullptr; ++i) {
+      offsets[base + i].end = static_cast<uint32_t>(end > prefix ? end - prefix : 0);
+    }
+  }
   void add(uint32_t id, size_t begin, size_t end) {
     const size_t at = base + count;
     if (count < limit && at < capacity) {
@@ -71,5 +87,8 @@ struct TextOutput {
 
 // Encodes one text. Stops early, with output.full(), at the end of the first word that goes beyond the limit.
 void encode_text(const EncoderTables& tables, const Source& source, TextOutput& output);
+
+// The same for the models other than WordPiece, which encode_text calls.
+void encode_subwords(const EncoderTables& tables, const Source& source, TextOutput& output);
 
 }  // namespace kinglet
