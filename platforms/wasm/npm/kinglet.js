@@ -101,7 +101,7 @@ function isLocal(source) {
 }
 
 async function readLocal(source) {
-  const {readFile} = await import('node:fs/promises');
+  const {readFile} = await import(/* webpackIgnore: true */ 'node:fs/promises');
   return readFile(typeof source === 'string' && source.startsWith('file:') ? new URL(source) : source);
 }
 
@@ -215,9 +215,9 @@ async function readSource(source, instance, options) {
       'source: expected a URL, an ArrayBuffer, a typed array, a Blob or a Response');
   }
   if (isLocal(source)) {
-    const {createReadStream} = await import('node:fs');
-    const {stat} = await import('node:fs/promises');
-    const {Readable} = await import('node:stream');
+    const {createReadStream} = await import(/* webpackIgnore: true */ 'node:fs');
+    const {stat} = await import(/* webpackIgnore: true */ 'node:fs/promises');
+    const {Readable} = await import(/* webpackIgnore: true */ 'node:stream');
     const path = typeof source === 'string' && source.startsWith('file:') ? new URL(source) : source;
     try {
       const {size} = await stat(path);
