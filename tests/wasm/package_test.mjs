@@ -22,9 +22,9 @@ const bytes = new Uint8Array(readFileSync(file));
 const text = 'a small bird';
 
 // A server that gives the model, whole and in parts that come slowly; and what a browser has and node has not: a cache.
-let requests = 0;
+let requests = 0;  // for /cached
 const server = createServer((request, response) => {
-  ++requests;
+  requests += request.url === '/cached';
   if (request.url === '/none') return response.writeHead(404).end();
   if (request.url === '/stalls') {
     response.writeHead(200, {'content-length': bytes.length});
