@@ -29,10 +29,12 @@ namespace {
 
 [[maybe_unused]] inline bool is_finite(float x) { return (bits_of(x) & 0x7FFFFFFFu) < 0x7F800000u; }
 
-// clang makes fmax or fmin of a comparison with the constant 0 on aarch64, and they tell −0 from 0.
+// clang makes fmax or fmin of a comparison with the constant 0 on aarch64 and WebAssembly, and they tell −0 from 0.
 [[maybe_unused]] inline void hide_constants([[maybe_unused]] float& a, [[maybe_unused]] float& b) {
 #if defined(__clang__) && defined(__aarch64__)
   asm("" : "+w"(a), "+w"(b));
+#elif defined(__wasm__)
+  asm("" : "+r"(a), "+r"(b));
 #endif
 }
 [[maybe_unused]] inline float max_of(float a, float b) {

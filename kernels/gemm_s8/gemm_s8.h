@@ -38,6 +38,7 @@ namespace kinglet::kernels {
 enum class ActivationLayout : unsigned char {
   rows_s8,        // row-major
   rows_u8,        // the same with every byte ^ 0x80, which is a + 128: x86's VNNI multiplies unsigned by signed
+  rows_s16,       // row-major, every number in the two bytes of an int16: WebAssembly multiplies int16 only
   rows_s8_twice,  // row-major, every 8 bytes twice in a row: smull takes the low half of a q register, smull2 the high
   sdot_4x4,       // [m/4][k/4][4 rows][4 k]: a q register is 4 rows, for sdot with the weights as the lane operand
   smmla_2x8,      // [m/2][k/8][2 rows][8 k]: a q register is the left matrix of smmla
@@ -50,14 +51,16 @@ enum class ActivationLayout : unsigned char {
 
 // Bytes that `m` rows of `k` activations take in `layout`.
 [[gnu::always_inline]] constexpr size_t activation_bytes(ActivationLayout layout, size_t m, size_t k) {
-  const size_t copies = layout == ActivationLayout::rows_s8_twice ? 2 : 1;
-  return round_up(m, rows_per_group(layout)) * round_up(k, 8) * copies;
+  const bool twice = layout == ActivationLayout::rows_s8_twice || layout == ActivationLayout::rows_s16;
+  return round_up(m, rows_per_group(layout)) * round_up(k, 8) * (twice ? 2 : 1);
 }
 
-// Where row i, column j of activations of width k lies (in rows_s8_twice, again 8 bytes on).
+// Where row i, column j of activations of width k lies (in rows_s8_twice, again 8 bytes on; in rows_s16, its low byte).
 [[gnu::always_inline]] constexpr size_t activation_offset(ActivationLayout layout, size_t k, size_t i, size_t j) {
   const size_t row_bytes = round_up(k, 8);
   switch (layout) {
+    case ActivationLayout::rows_s16:
+      return (i * row_bytes + j) * 2;
     case ActivationLayout::rows_s8_twice:
       return i * row_bytes * 2 + j / 8 * 16 + j % 8;
     case ActivationLayout::sdot_4x4:

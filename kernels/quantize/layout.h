@@ -30,13 +30,15 @@ KINGLET_INLINE void store_activations(unsigned char* row, size_t j, Ints<N> valu
   if constexpr (kRowMajor<kLayout>) {
     store_bytes(row + j, values, kFlip<kLayout>, padded_to_8(count));
   } else if constexpr (N == 16) {
-    // 8 bytes of the row lie in 16 bytes with its neighbours' or its own copy.
+    // 8 numbers of the row lie in 16 bytes: with its neighbours', with their own copy, or two bytes each.
     const auto bytes = saturated_bytes(values);
     unsigned char* p = row + activation_offset(kLayout, 0, 0, j);
 #pragma GCC unroll 2
     for (int half = 0; half < 2; ++half, p += activation_offset(kLayout, 0, 0, 8)) {
       if (exists(half * 8, count)) {
-        if constexpr (kLayout == ActivationLayout::sdot_4x4) {
+        if constexpr (kLayout == ActivationLayout::rows_s16) {
+          store_wide(p, bytes, half);
+        } else if constexpr (kLayout == ActivationLayout::sdot_4x4) {
           typedef uint32_t Words __attribute__((vector_size(16)));
           const uint32_t first = ((Words)bytes)[half * 2];
           const uint32_t second = ((Words)bytes)[half * 2 + 1];

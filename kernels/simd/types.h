@@ -14,6 +14,8 @@
 #define KINGLET_VEC_AVX2 1
 #elif defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
 #define KINGLET_VEC_NEON 1
+#elif defined(__wasm_simd128__)
+#define KINGLET_VEC_WASM 1
 #else
 #error "no vector backend for these compile flags: see kernels/README.md"
 #endif

@@ -1,5 +1,5 @@
 // The thin vector type of all generic.h files: Floats<N> and Ints<N> are N lanes, built by halves down to the native
-// vector of the ISA that this file is compiled for (AVX-512: 16 lanes, AVX2: 8, NEON: 4). Built on the vector extensions
+// vector of the ISA that this file is compiled for (AVX-512: 16 lanes, AVX2: 8, NEON and WebAssembly: 4). Built on the vector extensions
 // of gcc and clang; intrinsics serve where those compile badly (native_*.h).
 //
 // The order of every sum of floats. A row runs over 32 virtual lanes: lane[i % 32] += x[i], tail lanes add +0.0, and
@@ -16,6 +16,8 @@
 #include "simd/types.h"
 #if defined(KINGLET_VEC_NEON)
 #include "simd/native_neon.h"
+#elif defined(KINGLET_VEC_WASM)
+#include "simd/native_wasm.h"
 #else
 #include "simd/native_x86.h"
 #endif
@@ -214,7 +216,7 @@ KINGLET_INLINE void store_padded(float* p, Floats<N> x, Part part) {
   store(p, keep(x, part), Part{(part.count + 15) / 16 * 16});
 }
 
-#if defined(KINGLET_VEC_NEON)
+#if defined(KINGLET_VEC_NEON) || defined(KINGLET_VEC_WASM)
 KINGLET_INLINE Bytes16 saturated_bytes(Ints<16> x) {
   return narrow_16(x.low.low.v, x.low.high.v, x.high.low.v, x.high.high.v);
 }
@@ -261,7 +263,7 @@ KINGLET_INLINE Float4 reduce(Float4 x, Operation operation) {
   x = operation(x, upper_half(x));
   return operation(x, second_lane(x));
 }
-#if !defined(KINGLET_VEC_NEON)
+#if defined(KINGLET_VEC_AVX2) || defined(KINGLET_VEC_AVX512)
 template <typename Operation>
 KINGLET_INLINE Float4 reduce(Float8 x, Operation operation) {
   return reduce(operation(halve(x, 0), halve(x, 1)), operation);

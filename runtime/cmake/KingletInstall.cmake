@@ -4,7 +4,7 @@
 include(CMakePackageConfigHelpers)
 
 set(kinglet_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/kinglet)
-install(TARGETS kinglet_shared kinglet_static EXPORT kinglet-targets
+install(TARGETS ${kinglet_libraries} EXPORT kinglet-targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}

@@ -84,15 +84,14 @@ bool detect(Isa isa) {
          (isa == Isa::neon_i8mm && dot && sysctl_flag("hw.optional.arm.FEAT_I8MM"));
 }
 
+#elif defined(__wasm__)
+
+// An engine without SIMD does not load a module that has it.
+bool detect(Isa isa) { return isa == Isa::reference || isa == Isa::wasm_simd128; }
+
 #else
 
-bool detect(Isa isa) {
-#if defined(__wasm_simd128__)
-  return isa == Isa::reference || isa == Isa::wasm_simd128;
-#else
-  return isa == Isa::reference;
-#endif
-}
+bool detect(Isa isa) { return isa == Isa::reference; }
 
 #endif
 

@@ -8,6 +8,11 @@ namespace kinglet {
 namespace {
 
 constexpr uint32_t kMaxThreads = 256;
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+constexpr bool kHaveThreads = false;
+#else
+constexpr bool kHaveThreads = true;
+#endif
 constexpr int64_t kSpinNanoseconds = 50'000;
 
 int64_t now_nanoseconds() {
@@ -76,6 +81,9 @@ ThreadPool::~ThreadPool() {
 kinglet_status ThreadPool::start(uint32_t threads, Error& error) {
   if (threads == 0 || threads > kMaxThreads) {
     return fail(error, KINGLET_INVALID_ARGUMENT, "threads: %u is out of range, expected 1 to %u", threads, kMaxThreads);
+  }
+  if (threads > 1 && !kHaveThreads) {
+    return fail(error, KINGLET_UNSUPPORTED, "threads: %u, but this build has no threads; expected 1", threads);
   }
   if (!workers_.allocate(threads - 1)) {
     return fail(error, KINGLET_OUT_OF_MEMORY, "no memory for %u threads", threads);

@@ -146,6 +146,7 @@ bool SubwordEncoder::words(const Piece& piece, const Characters& begin, uint64_t
   if (tables_.model == fmt::TokenModel::Unigram) {
     MarkedWords words(tables_.unigram, piece, begin, end);
     while (words.begin()) {
+      ++output_.word;
       if (!pieces(words)) {
         return false;
       }
@@ -154,6 +155,7 @@ bool SubwordEncoder::words(const Piece& piece, const Characters& begin, uint64_t
   }
   ByteWords words(tables_.bpe, piece, begin, end);
   while (words.begin()) {
+    ++output_.word;
     if (!bytes(words)) {
       return false;
     }
@@ -351,6 +353,7 @@ bool SubwordEncoder::added(const Piece& piece, const AddedTokenSearch<Stream>& s
       margins.add(code_point(element) == 0x120 || tables_.neighbours.spaces.contains(element));
     }
   }
+  ++output_.word;
   return add(search.id(), begin, end, margins);
 }
 

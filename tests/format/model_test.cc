@@ -155,7 +155,8 @@ TEST_CASE("a very long path keeps its end and the message") {
   const std::string path = "/" + std::string(3000, 'x') + "/model.kgl";
   CHECK(model.open_path(path.c_str(), error) == KINGLET_IO_ERROR);
   const std::string message = error.message;
-  CHECK(message.find("xxx/model.kgl: cannot open: File name too long") != std::string::npos);
+  CHECK(message.find("xxx/model.kgl: cannot open: ") != std::string::npos);
+  CHECK(message.find("; expected a readable .kgl file") != std::string::npos);
 }
 
 TEST_CASE("reading beyond a tensor is refused") {

@@ -1,8 +1,8 @@
 # Fails when an object of kinglet_kernels defines a weak symbol: an inline function or template that the linker could
 # keep for other files, compiled with instructions that the processor may lack. Fails, too, when an object has an
-# instruction that would give other bits than the reference: a fused multiply-add, an estimate, or Arm's fmax and fmin,
-# which compilers make by themselves. Called with -DNM -DOBJDUMP -DOBJECTS.
-set(inexact "v?fn?m(add|sub|la|ls)[a-z0-9]*|v?rcp[a-z0-9]*|v?rsqrt[a-z0-9]*|fmax[a-z]*|fmin[a-z]*|frecp[a-z]|frsqrt[a-z]")
+# instruction that would give other bits than the reference: a fused multiply-add, an estimate, or Arm's fmax and fmin
+# and WebAssembly's f32.max and f32.min, which compilers make by themselves. Called with -DNM -DOBJDUMP -DOBJECTS.
+set(inexact "v?fn?m(add|sub|la|ls)[a-z0-9]*|v?rcp[a-z0-9]*|v?rsqrt[a-z0-9]*|fmax[a-z]*|fmin[a-z]*|frecp[a-z]|frsqrt[a-z]|f32(x4)?\\.(max|min)")
 foreach(object IN LISTS OBJECTS)
   execute_process(COMMAND ${NM} ${object} OUTPUT_VARIABLE symbols RESULT_VARIABLE status)
   if(NOT status EQUAL 0)

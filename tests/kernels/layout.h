@@ -22,6 +22,9 @@ inline void pack_activations(const int8_t* rows, size_t m, size_t k, ActivationL
       if (layout == ActivationLayout::rows_s8_twice) {
         at[8] = *at;
       }
+      if (layout == ActivationLayout::rows_s16) {
+        at[1] = static_cast<int8_t>(*at < 0 ? -1 : 0);
+      }
     }
   }
 }

@@ -36,6 +36,9 @@ inline bool processor_supports(Isa isa) {
     case Isa::neon_i8mm:
       return (getauxval(AT_HWCAP) & 1ul << 20) != 0 && (getauxval(AT_HWCAP2) & 1ul << 13) != 0;  // HWCAP2_I8MM
 #endif
+#elif defined(__wasm__)
+    case Isa::wasm_simd128:  // an engine without it does not load the module
+      return true;
 #endif
     default:
       return false;

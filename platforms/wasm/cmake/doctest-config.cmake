@@ -1,0 +1,10 @@
+# doctest for a WebAssembly build: the host's headers by the links that toolchain.cmake makes.
+if(NOT EXISTS ${KINGLET_HOST_HEADERS}/doctest/doctest.h)
+  set(doctest_FOUND OFF)
+  set(doctest_NOT_FOUND_MESSAGE "no doctest/doctest.h on the host; on Debian: apt-get install doctest-dev")
+  return()
+endif()
+if(NOT TARGET doctest::doctest)
+  add_library(doctest::doctest INTERFACE IMPORTED)
+  target_include_directories(doctest::doctest INTERFACE ${KINGLET_HOST_HEADERS})
+endif()
