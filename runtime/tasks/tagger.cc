@@ -27,13 +27,18 @@ std::string_view tag_of(std::string_view name) {
   return has_prefix(name, 'B') || has_prefix(name, 'I') ? name.substr(2) : name;
 }
 
-size_t count_code_points(std::string_view text) {
+size_t characters(std::string_view text) {
   const Source source({}, text);
   size_t count = 0;
   for (size_t at = 0; at < text.size(); ++count) {
     decode(source, text.size(), at);
   }
   return count;
+}
+
+// Of the part that a span stands for.
+size_t characters(std::string_view text, kinglet_span span) {
+  return span.begin < span.end ? characters(text.substr(span.begin, span.end - span.begin)) : 0;
 }
 
 }  // namespace
@@ -73,7 +78,7 @@ kinglet_status Tagger::run(Session& session, Documents& documents, const kinglet
         if (window.last) {
           const uint32_t first = begin_[window.document];
           if (!single) {
-            merge_windows(first);
+            merge_windows(text, first);
           }
           finish(session, text, first);
           begin_[window.document + 1] = entity_count_;
@@ -136,8 +141,7 @@ bool Tagger::continues_word(const Model& model, int32_t id, kinglet_span span, s
     return false;
   }
   if (special != nullptr && special->marked_pieces()) {
-    return count_code_points(model.tokenizer().token(id)) !=
-           count_code_points(text.substr(span.begin, span.end - span.begin));
+    return characters(model.tokenizer().token(id)) != characters(text, span);
   }
   return span.begin > 0 && text[span.begin - 1] != ' ' && !(span.begin < text.size() && text[span.begin] == ' ');
 }
@@ -219,7 +223,7 @@ void Tagger::end_group() {
 
 // aggregate_overlapping_entities. Those of a window are in order and overlap with few of those before them: insertion
 // is the sort.
-void Tagger::merge_windows(uint32_t first) {
+void Tagger::merge_windows(std::string_view text, uint32_t first) {
   for (uint32_t i = first + 1; i < entity_count_; ++i) {
     const kinglet_entity entity = entities_[i];
     uint32_t at = i;
@@ -235,8 +239,7 @@ void Tagger::merge_windows(uint32_t first) {
   for (uint32_t i = first + 1; i < entity_count_; ++i) {
     const kinglet_entity entity = entities_[i], previous = entities_[kept];
     if (entity.span.begin < previous.span.end) {
-      const int64_t length = int64_t{entity.span.end} - entity.span.begin;
-      const int64_t previous_length = int64_t{previous.span.end} - previous.span.begin;
+      const size_t length = characters(text, entity.span), previous_length = characters(text, previous.span);
       if (length > previous_length || (length == previous_length && entity.score > previous.score)) {
         entities_[kept] = entity;
       }

@@ -54,7 +54,7 @@ class Tagger {
   void end_group();
   bool same_tag(uint32_t a, uint32_t b) const;
   std::string_view label(uint32_t index) const;
-  void merge_windows(uint32_t first);
+  void merge_windows(std::string_view text, uint32_t first);
   void finish(const Session& session, std::string_view text, uint32_t first);
 
   const fmt::Model* table_ = nullptr;
