@@ -8,6 +8,7 @@
 #include "base/json_file.h"
 #include "base/text.h"
 #include "error.h"
+#include "families/dense.h"
 #include "families/family.h"
 #include "families/heads.h"
 #include "families/sentence_transformers.h"
@@ -132,7 +133,7 @@ ConvertResult run(const ConvertOptions& options, const Progress& progress) {
   OutputFile file(options.output);
 
   const auto found = paths.weights.empty() ? read_sentence_modules(paths.folder) : std::nullopt;
-  const SentenceModules modules = found.value_or(SentenceModules{paths.folder, {}, {}, {}, {}, kNone});
+  const SentenceModules modules = found.value_or(SentenceModules{paths.folder, {}, {}, {}, {}, {}, kNone});
   const std::string source = modules.transformer.string();
   BuildRequest request = {load_config(modules.transformer),
                           open_checkpoint(modules.transformer, paths.weights),
@@ -140,7 +141,7 @@ ConvertResult run(const ConvertOptions& options, const Progress& progress) {
                           task,
                           options.labels,
                           found.has_value(),
-                          modules.embedding};
+                          {modules.embedding.pooling, modules.embedding.normalize && modules.dense.empty()}};
   check_distinct(options.output, request.checkpoint);
   const JsonObject config = request.config;
   ConvertResult result;
@@ -149,6 +150,12 @@ ConvertResult run(const ConvertOptions& options, const Progress& progress) {
   if (modules.width && *modules.width != model.values[static_cast<size_t>(model.embedding)].width) {
     refuse(paths.folder.string(), ": its pooling module is for vectors of ", *modules.width, " numbers, the model has ",
            model.values[static_cast<size_t>(model.embedding)].width);
+  }
+  if (!modules.dense.empty()) {
+    add_dense_modules(modules.dense, &model);
+    if (modules.embedding.normalize) {
+      model.embedding = static_cast<int32_t>(model.normalize(static_cast<uint32_t>(model.embedding)));
+    }
   }
 
   progress("compiling the tokenizer", 0.02);

@@ -2,6 +2,8 @@
 #include "families/sentence_transformers.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <system_error>
 
 #include "base/text.h"
@@ -150,13 +152,19 @@ void read_module(const fs::path& folder, const JsonObject& module, std::vector<s
                  SentenceModules* modules) {
   const std::string type = module.text("type", "");
   const std::string kind = type.substr(type.rfind('.') + 1);
-  constexpr const char* kOrder[] = {"Transformer", "Pooling", "Normalize"};
-  if (std::find(std::begin(kOrder), std::end(kOrder), kind) == std::end(kOrder)) {
-    refuse(module.name(), ": the module ", quote(type), " is not supported; known: Transformer, Pooling and Normalize");
+  // What may come before each kind of module; "": nothing.
+  const std::map<std::string, std::set<std::string>> before = {{"Transformer", {""}},
+                                                               {"Pooling", {"Transformer"}},
+                                                               {"Dense", {"Pooling", "Dense"}},
+                                                               {"Normalize", {"Pooling", "Dense"}}};
+  const auto known = before.find(kind);
+  if (known == before.end()) {
+    refuse(module.name(), ": the module ", quote(type),
+           " is not supported; known: Transformer, Pooling, Dense and Normalize");
   }
-  if (seen->size() >= std::size(kOrder) || kind != kOrder[seen->size()]) {
+  if (known->second.count(seen->empty() ? "" : seen->back()) == 0) {
     refuse(module.name(), ": the module ", quote(type), " follows ", seen->empty() ? "nothing" : seen->back(),
-           ", expected Transformer, Pooling and then perhaps Normalize");
+           ", expected Transformer, Pooling and then perhaps Dense modules and Normalize");
   }
   seen->push_back(kind);
   const fs::path path = module_folder(folder, module);
@@ -171,6 +179,8 @@ void read_module(const fs::path& folder, const JsonObject& module, std::vector<s
         modules->width = static_cast<uint32_t>(config.number(field, 0, 1, 1 << 20));
       }
     }
+  } else if (kind == "Dense") {
+    modules->dense.push_back(path);
   } else {
     modules->embedding.normalize = true;
   }

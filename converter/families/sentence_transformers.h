@@ -14,6 +14,7 @@ namespace kinglet::convert {
 struct SentenceModules {
   std::filesystem::path transformer;  // the folder of config, weights and tokenizer
   Embedding embedding;
+  std::vector<std::filesystem::path> dense;  // folders of the Dense modules, which come before the normalisation
   std::optional<uint32_t> width;       // of the embedding, as the pooling module says
   std::optional<uint64_t> max_length;  // tokens
   std::vector<Prompt> prompts;

@@ -159,13 +159,10 @@ kinglet_span AnswerFinder::align(const Documents& documents, const Window& windo
 
 // get_answer: false when there is no room for one more text.
 bool AnswerFinder::add_candidate(std::string_view context, kinglet_span span, double score) {
-  const auto text_of = [&](kinglet_span part) {
-    return part.begin < part.end ? context.substr(part.begin, part.end - part.begin) : std::string_view();
-  };
-  const std::string_view text = text_of(span);
+  const std::string_view text = part_of(context, span);
   const auto bucket = static_cast<uint32_t>(hash_lowercase(text) & (buckets_.size() - 1));
   for (uint32_t i = buckets_[bucket]; i != 0; i = candidates_[i - 1].next) {
-    if (equal_lowercase(text_of(candidates_[i - 1].span), text)) {
+    if (equal_lowercase(part_of(context, candidates_[i - 1].span), text)) {
       candidates_[i - 1].score += score;
       return true;
     }

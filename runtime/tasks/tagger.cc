@@ -24,7 +24,10 @@ bool has_prefix(std::string_view name, char letter) { return name.size() >= 2 &&
 
 // get_tag: "B-" and "I-" are prefixes; any other name continues as a whole ("U-PER" is a tag of its own).
 std::string_view tag_of(std::string_view name) {
-  return has_prefix(name, 'B') || has_prefix(name, 'I') ? name.substr(2) : name;
+  if (has_prefix(name, 'B') || has_prefix(name, 'I')) {
+    name.remove_prefix(2);
+  }
+  return name;
 }
 
 size_t characters(std::string_view text) {
@@ -38,7 +41,7 @@ size_t characters(std::string_view text) {
 
 // Of the part that a span stands for.
 size_t characters(std::string_view text, kinglet_span span) {
-  return span.begin < span.end ? characters(text.substr(span.begin, span.end - span.begin)) : 0;
+  return characters(part_of(text, span));
 }
 
 }  // namespace
@@ -203,9 +206,10 @@ void Tagger::end_group() {
     return;
   }
   group_.open = false;
-  const std::string_view name = label(group_.first_label);
-  const size_t hyphen = name.find('-');
-  const std::string_view shown = hyphen == std::string_view::npos ? name : name.substr(hyphen + 1);
+  std::string_view shown = label(group_.first_label);
+  if (const size_t hyphen = shown.find('-'); hyphen != std::string_view::npos) {
+    shown.remove_prefix(hyphen + 1);
+  }
   if (shown == "O") {
     return;
   }

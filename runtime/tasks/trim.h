@@ -1,4 +1,4 @@
-// White space around spans: left out.
+// The text of a span, and the white space around it, which is left out.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,13 @@
 #include "tokenizer/utf8.h"
 
 namespace kinglet {
+
+// What a span of bytes of `text` stands for; empty when it ends before it begins.
+inline std::string_view part_of(std::string_view text, kinglet_span span) {
+  return span.begin < span.end && span.end <= text.size()
+             ? std::string_view(text.data() + span.begin, span.end - span.begin)
+             : std::string_view();
+}
 
 // Unicode's White_Space.
 inline bool is_white_space(uint32_t c) {

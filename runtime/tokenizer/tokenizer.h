@@ -20,13 +20,13 @@ struct TokenSink {
   int32_t* ids = nullptr;
   int32_t* type_ids = nullptr;
   kinglet_span* offsets = nullptr;  // bytes of the text (of the pair's second text from its own start)
-  // The pre-tokenized word that a token is part of, as Encoding.word_ids counts them: ascending within a text, though
-  // not every number need occur. kNoWord for tokens that the template adds.
-  uint32_t* words = nullptr;
   size_t capacity = 0;
   size_t size = 0;
   size_t pair_begin = SIZE_MAX;  // the first token of the second text, where there is one
   bool truncated = false;
+  // The pre-tokenized word that a token is part of, as Encoding.word_ids counts them: ascending within a text, though
+  // not every number need occur. kNoWord for tokens that the template adds.
+  uint32_t* words = nullptr;
 };
 
 // An immutable view of the tables in a FlatBuffer that outlives it. Thread-safe.

@@ -145,6 +145,14 @@ class BadModels(support.TestCase):
         for command in self.commands:
             self.fails(1, *command, support.model("bert"), env={"KINGLET_ISA": "no_such_path"}, says="no_such_path")
 
+    def test_a_converted_model_that_does_not_open_is_called_by_its_name(self):
+        out = support.folder / "bad-labels.kgl"
+        code, _, errors = support.run("convert", support.checkpoint("bert-seqcls"), "-o", out, "--labels", "a\x01,b,c")
+        self.assertEqual((code, errors.count("\n")), (1, 1))
+        self.assertIn("bad-labels.kgl: the converted model does not open: label 0", errors)
+        self.assertNotIn("descriptor", errors)
+        self.assertFalse(out.exists())
+
     def test_verify(self):
         for name in ["bert", "bert-seqcls"]:
             for precision in ["int8", "fp32"]:

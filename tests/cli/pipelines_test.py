@@ -44,6 +44,9 @@ class Pipelines(support.TestCase):
     def for_checkpoints(self, kind, check):
         """Calls check(model, cases) for every checkpoint that converts."""
         compared = 0
+        if not any(kind in tasks for tasks in TASKS.values()):
+            print(f"SKIPPED: pipelines: {kind}: none is recorded in tests/data; more is in KINGLET_SHARED", flush=True)
+            self.skipTest(f"nothing recorded for {kind}")
         for name, tasks in TASKS.items():
             if kind in tasks:
                 with self.subTest(checkpoint=name, task=kind):

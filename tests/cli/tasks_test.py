@@ -3,12 +3,18 @@
 import json
 import math
 import os
+import random
 import re
 import shutil
 import struct
+import sys
 import unittest
+from pathlib import Path
 
 import support
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
+from derive_checkpoint import write_tensors  # noqa: E402
 
 
 def same_float(text):
@@ -48,6 +54,12 @@ class Tokenize(support.TestCase):
             answer = self.objects("tokenize", path, text, "--json", "--offsets", unit)[0]
             self.assertEqual(answer["offsets"][-2], span, unit)
         self.assertEqual(self.objects("tokenize", path, text, "--json")[0]["offsets"][-2], wanted["bytes"])
+
+    def test_offset_units_of_the_second_text(self):
+        for unit, span in {"bytes": [7, 8], "utf16": [4, 5], "codepoints": [3, 4]}.items():
+            answer = self.objects("tokenize", support.model("bert"), "--pair", "aaaaaaaaaaaa", "é𝄞 a", "--json",
+                                  "--offsets", unit)[0]
+            self.assertEqual(answer["offsets"][-2], span, unit)
 
     def test_max_length_cuts_only_when_asked_to(self):
         path = support.model("bert")
@@ -206,6 +218,54 @@ class Embed(support.TestCase):
         self.assertEqual(about["max_length"], 20)
         self.assertEqual({p["name"]: (p["text"], p["default"]) for p in about["prompts"]},
                          {"query": ("which bird: ", False), "passage": ("bird: ", True)})
+
+    def test_dense_modules(self):
+        source = support.folder / "with-dense"
+        shutil.copytree(support.checkpoint("bert"), source)
+        os.chmod(source, 0o755)
+        prefix = "sentence_transformers.models."
+        generator = random.Random(5)
+        sizes, activations = [64, 48, 20], ["activation.Tanh", "linear.Identity"]
+        modules = ["Transformer", "Pooling", "Dense", "Dense", "Normalize"]
+        files = {
+            "modules.json": [{"idx": i, "name": str(i), "path": f"{i}_{m}" if i else "", "type": prefix + m}
+                             for i, m in enumerate(modules)],
+            "1_Pooling/config.json": {"word_embedding_dimension": 64, "pooling_mode_mean_tokens": True}}
+        layers = []
+        for i in range(2):
+            weight = [[generator.uniform(-0.3, 0.3) for _ in range(sizes[i])] for _ in range(sizes[i + 1])]
+            bias = [generator.uniform(-1, 1) for _ in weight] if i == 0 else None
+            layers.append((weight, bias))
+            folder = source / f"{i + 2}_Dense"
+            folder.mkdir()
+            tensors = {"linear.weight": ("F32", [len(weight), sizes[i]],
+                                         struct.pack(f"<{len(weight) * sizes[i]}f", *flat(weight)))}
+            if bias:
+                tensors["linear.bias"] = ("F32", [len(bias)], struct.pack(f"<{len(bias)}f", *bias))
+            write_tensors(folder / "model.safetensors", tensors)
+            files[f"{i + 2}_Dense/config.json"] = {
+                "in_features": sizes[i], "out_features": sizes[i + 1], "bias": bias is not None,
+                "activation_function": "torch.nn.modules." + activations[i]}
+        (source / "1_Pooling").mkdir()
+        for name, content in files.items():
+            (source / name).write_text(json.dumps(content))
+        path = support.folder / "with-dense.kgl"
+        self.good("convert", source, "-o", path, "--precision", "fp32")
+        values = self.objects("embed", self.model("--precision", "fp32"), "a wren", "--json")[0]["embedding"]
+        for (weight, bias), function in zip(layers, (math.tanh, float)):
+            values = [function(sum(w * x for w, x in zip(row, values)) + (bias[i] if bias else 0))
+                      for i, row in enumerate(weight)]
+        length = math.sqrt(sum(x * x for x in values))
+        self.close(self.objects("embed", path, "a wren", "--json")[0]["embedding"], [x / length for x in values], 1e-5)
+        self.good("convert", source, "-o", path)
+        self.good("verify", path)
+        good = files["2_Dense/config.json"]
+        for change, says in (({"activation_function": "torch.nn.modules.activation.Softsign"}, "activation_function"),
+                             ({"in_features": 32}, "in_features is 32"), ({"out_features": 47}, "linear.weight"),
+                             ({"bias": False}, "linear.bias"), ({"module_input_name": "token_embeddings"}, "module_input"),
+                             ({"activation_function": "my.Tanh"}, "activation_function")):
+            (source / "2_Dense/config.json").write_text(json.dumps(dict(good, **change)))
+            self.fails(1, "convert", source, "-o", path, says=says)
 
     def test_wrong_task(self):
         self.fails(1, "embed", support.model("bert-seqcls"), "a", says="embed")

@@ -100,8 +100,10 @@ TEST_CASE("other modules, and modules in another order, are refused by name") {
   const Folder folder;
   folder.modules({{"sentence_transformers.models.Transformer", ""},
                   {"sentence_transformers.models.Pooling", "1_Pooling"},
-                  {"sentence_transformers.models.Dense", "2_Dense"}});
-  folder.refuses("the module \"sentence_transformers.models.Dense\" is not supported");
+                  {"sentence_transformers.models.LSTM", "2_LSTM"}});
+  folder.refuses("the module \"sentence_transformers.models.LSTM\" is not supported");
+  folder.modules({{"x.Transformer", ""}, {"x.Pooling", "1_Pooling"}, {"x.Normalize", ""}, {"x.Dense", "3_Dense"}});
+  folder.refuses("\"x.Dense\" follows Normalize");
   folder.modules({{"x.Pooling", "1_Pooling"}, {"x.Transformer", ""}});
   folder.refuses("\"x.Pooling\" follows nothing");
   folder.modules({{"x.Transformer", ""}});
@@ -110,6 +112,16 @@ TEST_CASE("other modules, and modules in another order, are refused by name") {
   folder.refuses("\"path\"");
   folder.modules({{"x.Transformer", "/etc"}, {"x.Pooling", "1_Pooling"}});
   folder.refuses("\"path\"");
+}
+
+TEST_CASE("Dense modules are read in their order") {
+  const Folder folder;
+  folder.modules({{"x.Transformer", ""}, {"x.Pooling", "1_Pooling"}, {"x.Dense", "2_Dense"}, {"x.Dense", "3_Dense"}});
+  const SentenceModules modules = folder.read();
+  REQUIRE(modules.dense.size() == 2);
+  CHECK(modules.dense[0].filename() == "2_Dense");
+  CHECK(modules.dense[1].filename() == "3_Dense");
+  CHECK(!modules.embedding.normalize);
 }
 
 TEST_CASE("max_seq_length is read; lower-casing outside the tokenizer is refused") {

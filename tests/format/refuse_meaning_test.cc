@@ -9,6 +9,14 @@ using namespace kinglet;
 using namespace kinglet::test;
 
 SampleSpec& sample(ModelSpec& m) { return m.samples.at(0); }
+
+// A tagger whose logits are the hidden states.
+void per_token_logits(ModelSpec& m) {
+  m.task = fmt::Task::tag;
+  m.logits = -1;
+  m.outputs = {{"logits", 6, -1}};
+  m.samples.clear();
+}
 }  // namespace
 
 // ---- Limits ----
@@ -51,6 +59,45 @@ REFUSED("a label with a surrogate", "label 1: text is not valid UTF-8 at its byt
 REFUSED("a label cut inside a character", "label 1: text is not valid UTF-8 at its byte 1", m.labels[1] = "a\xe2\x82")
 REFUSED("a label beyond Unicode", "label 1: text is not valid UTF-8 at its byte 0", m.labels[1] = "\xf4\x90\x80\x80")
 REFUSED("a label that is too long", "label 1: text has 257 bytes", m.labels[1].assign(257, 'x'))
+
+// ---- Tasks on tokens ----
+REFUSED("tag without logits per token", "task is tag, but there is no output logits with one row per token",
+        m.task = fmt::Task::tag)
+REFUSED("fill_mask without logits per token", "no output logits or prediction_logits with", m.task = fmt::Task::fill_mask)
+REFUSED("answer without start_logits", "task is answer, but there is no output start_logits", m.task = fmt::Task::answer)
+REFUSED("answer without end_logits", "task is answer, but there is no output end_logits", m.task = fmt::Task::answer;
+        m.outputs[0].name = "start_logits")
+REFUSED("start_logits of several numbers", "have 36 and 1 numbers per token; expected one of each",
+        m.task = fmt::Task::answer; m.outputs[0].name = "start_logits"; m.outputs.push_back({"end_logits", 6, 1}))
+REFUSED("a tagger with fewer labels than numbers", "there are 2 labels; output logits has 36 numbers per token",
+        per_token_logits(m))
+REFUSED("a masked language model that is not as wide as its vocabulary",
+        "output logits has 36 numbers per token; expected 40 (vocabulary)", per_token_logits(m);
+        m.task = fmt::Task::fill_mask;
+        m.labels.clear())
+REFUSED("a special token beyond the vocabulary", "special_tokens: mask is 40; expected -1, or 0 to 39",
+        m.special_tokens = SpecialTokensSpec{0, 40, 1, false})
+REFUSED("a negative special token", "special_tokens: cls is -2; expected -1, or 0 to 39",
+        m.special_tokens = SpecialTokensSpec{-2, 0, 0, true})
+UNSUPPORTED("an unknown rank_scoring", "rank_scoring is 3; this version knows 0 to 2",
+            m.rank_scoring = fmt::Scoring(3))
+
+TEST_CASE("a tagger with as many labels as numbers opens, and says so") {
+  ModelSpec m = example();
+  per_token_logits(m);
+  m.labels.assign(36, "x");
+  m.special_tokens = SpecialTokensSpec{-1, 39, 0, true};
+  std::string message;
+  CHECK_MESSAGE(open_status(build_model(m), &message) == KINGLET_OK, message);
+  const Bytes file = build_model(m);
+  kinglet_model* model = nullptr;
+  REQUIRE(kinglet_model_open_memory(file.data(), file.size(), &model) == KINGLET_OK);
+  kinglet_model_info info = {};
+  info.struct_size = sizeof(info);
+  CHECK(kinglet_model_get_info(model, &info) == KINGLET_OK);
+  CHECK(info.label_count == 36);
+  kinglet_model_close(model);
+}
 
 // ---- Prompts ----
 REFUSED("too many prompts", "the number of prompts is 257", m.prompts.resize(257))

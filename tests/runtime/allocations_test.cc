@@ -61,6 +61,31 @@ int posix_memalign(void** out, size_t alignment, size_t size) {
 
 namespace {
 
+// A long text in windows; an answer in a long context; a pair with a mask.
+[[maybe_unused]] kinglet_status run_span_task(OpenSession& open, const kinglet_input& masked) {
+  static char text[6000];
+  for (size_t i = 0; i < sizeof(text); ++i) {
+    text[i] = i % 5 == 4 ? ' ' : "\xc3\xa9Ka"[i % 5];
+  }
+  const std::string_view whole(text, sizeof(text));
+  if (open.info.task == KINGLET_TASK_FILL_MASK) {
+    return kinglet_fill_mask(open.session, &masked, 1, 3, nullptr);
+  }
+  if (open.info.task == KINGLET_TASK_ANSWER) {
+    kinglet_answer_options options = KINGLET_ANSWER_OPTIONS_INIT;
+    options.top_k = 5;
+    options.no_answer = 1;
+    const kinglet_input input = pair_input("why?", whole);
+    return kinglet_answer(open.session, &input, 1, &options);
+  }
+  kinglet_tag_options options = KINGLET_TAG_OPTIONS_INIT;
+  options.aggregation = KINGLET_AGGREGATION_AVERAGE;
+  options.windows = 1;
+  options.stride = 9;
+  const kinglet_input input = text_input(whole);
+  return kinglet_tag(open.session, &input, 1, &options, nullptr);
+}
+
 void check_checkpoint(const std::filesystem::path& checkpoint, const std::string& precision, uint32_t threads) {
 #if KINGLET_SANITIZED
   skipped("counting allocations", "a sanitizer has replaced malloc");
@@ -90,7 +115,10 @@ void check_checkpoint(const std::filesystem::path& checkpoint, const std::string
   const kinglet_status tokenized =
       kinglet_tokenize(open.session, &inputs[2], 0, ids, nullptr, offsets, 64, &tokens, nullptr);
   kinglet_status task = KINGLET_OK;
-  if (open.info.embedding_size > 0) {
+  if (open.info.task == KINGLET_TASK_TAG || open.info.task == KINGLET_TASK_ANSWER ||
+      open.info.task == KINGLET_TASK_FILL_MASK) {
+    task = run_span_task(open, inputs[2]);
+  } else if (open.info.embedding_size > 0) {
     task = kinglet_embed(open.session, inputs, 3, results.data(), nullptr);
   } else if (open.info.label_count > 0) {
     task = kinglet_classify(open.session, inputs, 3, results.data(), nullptr, nullptr);
@@ -124,6 +152,15 @@ TEST_CASE("an int8 classifier on two threads allocates nothing") {
 TEST_CASE("an fp32 classifier allocates nothing") { check_checkpoint(data_folder() / "tiny" / "bert-seqcls", "fp32", 1); }
 TEST_CASE("a masked language model allocates nothing") {
   check_checkpoint(data_folder() / "tiny" / "bert-pretraining", "int8", 1);
+}
+TEST_CASE("a tagger allocates nothing") { check_checkpoint(data_folder() / "tiny" / "bert-ner", "int8", 2); }
+TEST_CASE("question answering allocates nothing") {
+  const auto shared = shared_folder();
+  if (!shared) {
+    skipped("allocations of question answering", "models/tiny/bert-qa is in KINGLET_SHARED");
+    return;
+  }
+  check_checkpoint(*shared / "models" / "tiny" / "bert-qa", "int8", 2);
 }
 TEST_CASE("all-MiniLM-L6-v2 allocates nothing") {
   if (!minilm_folder()) {

@@ -132,13 +132,19 @@ class TableWriter {
     const auto tokenizer = spec_.tokenizer ? spec_.tokenizer(builder_) : 0;
     const auto provenance = spec_.provenance ? write(*spec_.provenance) : 0;
     const auto sums = builder_.CreateVector(block_checksums());
+    const auto special_tokens = spec_.special_tokens
+                                    ? fmt::CreateSpecialTokens(builder_, spec_.special_tokens->cls,
+                                                               spec_.special_tokens->mask, spec_.special_tokens->unknown,
+                                                               spec_.special_tokens->marked_pieces)
+                                    : 0;
     const auto architecture = builder_.CreateString(spec_.architecture);
     const auto precision = builder_.CreateString(spec_.precision);
     fmt::FinishModelBuffer(
         builder_, fmt::CreateModel(builder_, architecture, precision, tensors, matrices, norms, values, program,
                                    outputs, spec_.max_length, spec_.max_positions, spec_.vocabulary, spec_.type_count,
                                    spec_.task, spec_.scoring, labels, spec_.embedding, spec_.logits, prompts,
-                                   spec_.default_prompt, tokenizer, samples, provenance, sums));
+                                   spec_.default_prompt, tokenizer, samples, provenance, sums, special_tokens,
+                                   spec_.rank_scoring));
     return {builder_.GetBufferPointer(), builder_.GetBufferPointer() + builder_.GetSize()};
   }
 

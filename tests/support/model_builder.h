@@ -121,6 +121,11 @@ struct ProvenanceSpec {
   std::vector<AccuracySpec> accuracy;
 };
 
+struct SpecialTokensSpec {
+  int32_t cls = -1, mask = -1, unknown = -1;
+  bool marked_pieces = false;
+};
+
 struct ModelSpec {
   std::string architecture = "bert", precision = "fp32";
   std::vector<TensorSpec> tensors;
@@ -140,6 +145,8 @@ struct ModelSpec {
   std::function<flatbuffers::Offset<fmt::Tokenizer>(flatbuffers::FlatBufferBuilder&)> tokenizer;
   std::vector<SampleSpec> samples;
   std::optional<ProvenanceSpec> provenance;
+  std::optional<SpecialTokensSpec> special_tokens;
+  fmt::Scoring rank_scoring = fmt::Scoring::sigmoid;
   int extra_block_checksums = 0;  // more (or fewer) than there are blocks
 
   // Each returns the id of what it adds.

@@ -96,6 +96,33 @@ TEST_CASE("a pair is refused when the model has no second type") {
   CHECK(tokenizer.encode({}, "a", &pair, 0, sink, error) == KINGLET_INVALID_ARGUMENT);
 }
 
+TEST_CASE("words are numbered, and the second text begins where it says") {
+  const Compiled compiled(make_tokenizer(kVocabulary));
+  std::vector<int32_t> ids(16);
+  std::vector<uint32_t> words(16, 99);
+  TokenSink sink;
+  sink.ids = ids.data();
+  sink.words = words.data();
+  sink.capacity = 16;
+  Error error;
+  for (const std::string_view text : {"ab a x!", "\xc3\xa0" "b a x!"}) {  // plain and general path
+    const std::string_view pair = "a";
+    CHECK(compiled.tokenizer().encode({}, text, &pair, 0, sink, error) == KINGLET_OK);
+    REQUIRE(sink.pair_begin < sink.size);
+    CHECK(ids[sink.pair_begin] == 3);
+    CHECK(words[0] == kNoWord);
+    CHECK(words[sink.size - 1] == kNoWord);
+    CHECK(words[sink.pair_begin - 1] == kNoWord);
+    CHECK(words[1] < words[sink.pair_begin - 2]);
+    for (size_t i = 2; i + 1 < sink.pair_begin; ++i) {
+      const std::string_view piece = compiled.tokenizer().token(ids[i]);
+      CHECK((words[i] == words[i - 1]) == piece.starts_with("##"));
+    }
+    CHECK(compiled.tokenizer().encode({}, text, nullptr, 0, sink, error) == KINGLET_OK);
+    CHECK(sink.pair_begin == SIZE_MAX);
+  }
+}
+
 TEST_CASE("tokens beyond the capacity are counted and not written") {
   const Compiled compiled(make_tokenizer(kVocabulary));
   for (size_t capacity = 0; capacity < 8; ++capacity) {
