@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "cli/eval_spans.h"
 #include "cli/progress.h"
 #include "cli/stream.h"
 #include "cli/task.h"
@@ -27,30 +28,37 @@ class EvalCommand : public Command {
  public:
   const char* name() const override { return "eval"; }
   const char* summary() const override { return "Measure a model on a data file"; }
-  const char* arguments() const override { return "M.kgl DATA.tsv"; }
+  const char* arguments() const override { return "M.kgl DATA"; }
   const char* manual() const override {
-    return "DATA.tsv has a header line that names its columns: label or score, and text, or sentence1 and\n"
-           "sentence2. A label is a name or an index. Fields are between TABs, quotes mean nothing.\n"
+    return "For classifiers and embedding models DATA is TSV: a header line names the columns label or score, and text,\n"
+           "or sentence1 and sentence2. A label is a name or an index. Fields are between TABs, quotes mean nothing. For\n"
+           "taggers it is CoNLL: a word and its tag a line, an empty line after each sentence. For question answering it\n"
+           "is SQuAD JSON.\n"
            "\n"
            "A classifier is measured on label: accuracy (the default), f1 (two labels: of the second; more: as\n"
            "f1_macro), f1_macro, f1_micro or matthews; one with a single output on score: spearman (the default) or\n"
            "pearson. An embedding model is measured on pairs and score: spearman (the default) or pearson of the\n"
-           "cosines.\n"
+           "cosines. A tagger is measured by f1 of its entities (the default), words having the label of their first\n"
+           "token, or by accuracy of the words' tags. Question answering is measured by f1 of the answers' words (the\n"
+           "default) or exact_match, as the data set's own script counts them.\n"
            "\n"
            "Output: the metric times 100 and what it was counted on. With --json one object:\n"
            "  {\"metric\":\"accuracy\",\"value\":90.2522936,\"count\":872,\"right\":787,\"truncated\":0}\n"
            "value is times 100, too; right is there for metrics of labels; truncated counts the texts that were cut.\n"
+           "Taggers add precision and recall.\n"
            "A text that cannot be computed is an error that names its line.\n"
            "\n"
            "Examples:\n"
            "  kinglet eval minilm.kgl stsb/test.tsv\n"
-           "  kinglet eval sst2.kgl sst2/dev.tsv --metric matthews --threads 2";
+           "  kinglet eval sst2.kgl sst2/dev.tsv --metric matthews --threads 2\n"
+           "  kinglet eval ner.kgl wnut17/test.conll";
   }
 
   void add_options(CLI::App& app) override {
-    app.add_option("--metric", metric_, "accuracy, f1, f1_macro, f1_micro, matthews, spearman or pearson")
+    app.add_option("--metric", metric_, "accuracy, f1, spearman, …: one of those above that suits the model")
         ->type_name("NAME")
-        ->check(CLI::IsMember({"accuracy", "f1", "f1_macro", "f1_micro", "matthews", "spearman", "pearson"}));
+        ->check(CLI::IsMember(
+            {"accuracy", "f1", "f1_macro", "f1_micro", "matthews", "spearman", "pearson", "exact_match"}));
     app.add_flag("--json", json_, "Print a JSON object");
     add_number(app, "--max-length", &max_length_, 1u << 30,
                "Cut texts to N tokens, special tokens included (default and most: the model's limit)");
@@ -65,8 +73,9 @@ class EvalCommand : public Command {
     const Model model = open_model(arguments[0]);
     check_max_length(model, max_length_);
     const kinglet_model_info info = model.info();
-    if (info.task != KINGLET_TASK_EMBED && info.task != KINGLET_TASK_CLASSIFY) {
-      throw InputError(arguments[0] + ": the model neither embeds nor classifies; expected one that does");
+    const bool spans = info.task == KINGLET_TASK_TAG || info.task == KINGLET_TASK_ANSWER;
+    if (!spans && info.task != KINGLET_TASK_EMBED && info.task != KINGLET_TASK_CLASSIFY) {
+      throw InputError(arguments[0] + ": the model neither embeds, classifies, tags nor answers; expected one that does");
     }
     SessionOptions options;
     options.threads = threads_;
@@ -74,10 +83,14 @@ class EvalCommand : public Command {
     options.max_length = max_length_;
     if (prompt_) {
       if (info.task != KINGLET_TASK_EMBED) {
-        throw UsageError("--prompt is for embedding models; this one classifies");
+        throw UsageError("--prompt is for embedding models; this is another");
       }
       check_prompt(model, *prompt_);
       options.prompt = prompt_->c_str();
+    }
+    if (spans) {
+      measure_spans(model, options, arguments);
+      return kExitGood;
     }
     const eval::DataSet data = eval::read_tsv(arguments[1]);
     Session session = create_session(model, options, arguments[0]);
@@ -89,6 +102,35 @@ class EvalCommand : public Command {
   }
 
  private:
+  void measure_spans(const Model& model, SessionOptions options, const std::vector<std::string>& arguments) {
+    const bool tags = model.info().task == KINGLET_TASK_TAG;
+    chosen_ = choose_metric(tags ? std::vector<std::string>{"f1", "accuracy"}
+                                 : std::vector<std::string>{"f1", "exact_match"});
+    options.raw_outputs = tags;
+    Session session = create_session(model, options, arguments[0]);
+    const SpanFigures figures = tags ? measure_tags(model, session, arguments[1], max_length_, batch_)
+                                     : measure_answers(session, arguments[1], batch_);
+    const double value = chosen_ == "f1"         ? figures.f1
+                         : chosen_ == "accuracy" ? figures.accuracy
+                                                 : figures.exact_match;
+    std::string out;
+    if (json_) {
+      out = "{\"metric\":\"" + chosen_ + "\",\"value\":" + format("%.9g", value * 100) +
+            format(",\"count\":%zu", figures.count) +
+            (tags ? format(",\"precision\":%.9g,\"recall\":%.9g", figures.precision * 100, figures.recall * 100)
+                  : std::string()) +
+            format(",\"truncated\":%zu}\n", figures.truncated);
+    } else {
+      out = chosen_ + format(" %.4f (%zu %s", value * 100, figures.count, tags ? "sentences" : "questions") +
+            (tags && chosen_ == "f1"
+                 ? format("; precision %.4f, recall %.4f", figures.precision * 100, figures.recall * 100)
+                 : "") +
+            (figures.truncated > 0 ? format("; %zu texts cut", figures.truncated) : "") + ")\n";
+    }
+    output().write(out);
+    output().flush();
+  }
+
   // The metric to use: the one asked for, if it is among `allowed`, or else the first of them.
   std::string choose_metric(const std::vector<std::string>& allowed) {
     if (!metric_) {

@@ -1,9 +1,14 @@
 """eval: metrics against counts made here from classify and similarity, and data files that are wrong."""
 
 import json
+import sys
 import unittest
+from pathlib import Path
 
 import support
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
+from derive_checkpoint import derive  # noqa: E402
 
 TEXTS = ["a small bird", "the sea is deep", "stocks fell", "he plays guitar", "", "what a lovely film", "x", "no"]
 
@@ -55,6 +60,77 @@ class Eval(support.TestCase):
         answer = self.objects("classify", path, "--json", "--pair", "a", "b")[0]["label"]
         data = self.data(f"label\tsentence1\tsentence2\n{answer}\ta\tb\n")
         self.assertEqual(self.good("eval", path, data), "accuracy 100.0000 (1 of 1)\n")
+
+    def test_entities_of_a_tagger(self):
+        path = support.model("bert-ner", "--precision", "fp32")
+        sentences = ["Angela Merkel visited Seoul .", "naïve café", "a"]
+        predicted = []
+        for sentence in sentences:
+            outputs = self.objects("encode", path, sentence, "--json")[0]["outputs"]["logits"]
+            offsets = self.objects("tokenize", path, sentence, "--json")[0]["offsets"]
+            labels = json.loads(self.good("inspect", path, "--json"))["labels"]
+            begin, tags = 0, []
+            for word in sentence.split():
+                token = next(i for i, o in enumerate(offsets) if o and o[1] > begin)
+                row = outputs["data"][token * len(labels):(token + 1) * len(labels)]
+                tags.append(labels[row.index(max(row))])
+                begin += len(word.encode()) + 1
+            predicted.append(tags)
+        self.assertTrue(any(tag != "O" for tags in predicted for tag in tags))
+
+        def conll(tag_lists):
+            return "".join("".join(f"{w}\t{t}\n" for w, t in zip(s.split(), tags, strict=True)) + "\n"
+                           for s, tags in zip(sentences, tag_lists))
+        perfect = self.data("-DOCSTART- O\r\n\r\n" + conll(predicted).replace("\t", " X "), "perfect.conll")
+        about = json.loads(self.good("eval", path, perfect, "--json", "--batch", "2"))
+        self.assertEqual(about, {"metric": "f1", "value": 100, "count": 3, "precision": 100, "recall": 100,
+                                 "truncated": 0})
+        outside = [["O"] * len(tags) for tags in predicted]
+        about = json.loads(self.good("eval", path, self.data(conll(outside), "outside.conll"), "--json"))
+        self.assertEqual((about["value"], about["precision"], about["recall"]), (0, 0, 0))
+        words = sum(map(len, predicted))
+        right = sum(tag == "O" for tags in predicted for tag in tags)
+        about = self.good("eval", path, self.data(conll(outside), "outside.conll"), "--metric", "accuracy")
+        self.assertEqual(about, f"accuracy {100 * right / words:.4f} (3 sentences)\n")
+        cut = json.loads(self.good("eval", path, perfect, "--json", "--max-length", "4"))
+        self.assertGreater(cut["truncated"], 0)
+        for text, says in (("word\n", ":1: no tag"), ("a O\n\tB-PER\n", ":2: no word"), ("\n\n", "no sentences"),
+                           ("a O\nb B-BIRD\n", ':2: tag "B-BIRD" is not one of the model\'s (O, B-PER')):
+            self.fails(1, "eval", path, self.data(text, "bad.conll"), says=["bad.conll", says])
+        self.fails(2, "eval", path, perfect, "--metric", "spearman", says="f1, accuracy")
+
+    def test_answers(self):
+        source = derive(support.checkpoint("bert-seqcls"), support.folder / "eval-qa", "answer")
+        path = support.folder / "eval-qa.kgl"
+        self.good("convert", source, "-o", path)
+        contexts = ["The “forest” lies in Brazil, and Peru has the rest.", "A kinglet weighs five grams."]
+        found = [self.objects("answer", path, "where?", c, "--json")[0]["answers"][0]["text"] for c in contexts]
+        none = self.objects("answer", path, "where?", contexts[0], "--json", "--no-answer")[0]["answers"][0]["text"]
+
+        def squad(answers):
+            qas = [[{"id": str(i), "question": "where?", "answers": [{"text": t, "answer_start": 0} for t in texts]}]
+                   for i, texts in enumerate(answers)]
+            return json.dumps({"data": [{"title": "t", "paragraphs": [
+                {"context": c, "qas": q} for c, q in zip(contexts, qas)]}]})
+        for answers, exact, f1 in (([[found[0]], [found[1]]], 100, 100),
+                                   ([["nothing", f"The {found[0].upper()}!"], ["elephants"]], 50, 50),
+                                   ([[found[0] + " x"], [found[1]]], 50, None)):
+            data = self.data(squad(answers), "squad.json")
+            about = json.loads(self.good("eval", path, data, "--json", "--batch", "1"))
+            self.assertEqual((about["metric"], about["count"]), ("f1", 2))
+            if f1 is None:
+                self.assertTrue(50 < about["value"] < 100)
+            else:
+                self.assertAlmostEqual(about["value"], f1)
+            self.assertEqual(self.good("eval", path, data, "--metric", "exact_match"),
+                             f"exact_match {exact:.4f} (2 questions)\n")
+        about = json.loads(self.good("eval", path, self.data(squad([[], [found[1]]]), "squad.json"), "--json"))
+        with_none = self.objects("answer", path, "where?", contexts[1], "--json", "--no-answer")[0]["answers"][0]["text"]
+        self.assertAlmostEqual(about["value"], 50 * ((none == "") + (with_none == found[1])))
+        for text, says in (("{}", '"data"'), ('{"data":1}', "data: is not a list"), ('{"data":[]}', "no questions"),
+                           ('{"data":[{"paragraphs":[{"context":1,"qas":[]}]}]}', "paragraphs[0].context"),
+                           ("nonsense", "squad.json")):
+            self.fails(1, "eval", path, self.data(text, "squad.json"), says=says)
 
     def test_pairs_of_an_embedding_model(self):
         path = support.model("bert", "--task", "embed")

@@ -60,7 +60,7 @@ class Usage(support.TestCase):
     def test_missing_arguments(self):
         for command in COMMANDS[:COMMANDS.index("eval")]:
             self.fails(2, command, says=["an argument is missing", f"kinglet {command} "])
-        self.fails(2, "eval", "m.kgl", says="DATA.tsv")
+        self.fails(2, "eval", "m.kgl", says="DATA")
         self.fails(2, "bench", says="--shape")
         self.fails(2, "convert", "x", says="-o OUT.kgl")
 
