@@ -9,6 +9,8 @@ using kinglet::Error;
 using kinglet::fail;
 using kinglet::fmt::Task;
 
+static_assert(sizeof(kinglet_aggregation) == sizeof(uint32_t));
+
 constexpr uint32_t kDefaultAnswerTokens = 15, kDefaultPredictions = 5;
 
 // The options that the caller knows of, the others 0.
@@ -55,9 +57,10 @@ kinglet_status kinglet_tag(kinglet_session* session, const kinglet_input* inputs
   KINGLET_TRY(begin(session, Task::tag, "tags no texts"));
   kinglet_tag_options full;
   KINGLET_TRY(read_options(options, &full, session->error));
-  if (static_cast<uint32_t>(full.aggregation) > KINGLET_AGGREGATION_MAX) {
-    return fail(session->error, KINGLET_INVALID_ARGUMENT, "aggregation: %d is not a kinglet_aggregation",
-                static_cast<int>(full.aggregation));
+  uint32_t aggregation;  // whatever the caller's bytes say, which need not be a value of the enum
+  std::memcpy(&aggregation, &full.aggregation, sizeof(aggregation));
+  if (aggregation > KINGLET_AGGREGATION_MAX) {
+    return fail(session->error, KINGLET_INVALID_ARGUMENT, "aggregation: %u is not a kinglet_aggregation", aggregation);
   }
   if (full.windows == 0 && full.stride != 0) {
     return fail(session->error, KINGLET_INVALID_ARGUMENT, "stride: %u, expected 0 without windows", full.stride);

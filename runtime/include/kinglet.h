@@ -189,10 +189,10 @@ typedef struct kinglet_span {
 } kinglet_span;
 #define KINGLET_NO_OFFSET UINT32_MAX
 
-/* Turns one text or pair into tokens; an input of ids is an INVALID_ARGUMENT. max_length 0 cuts nothing; any other value keeps at most that many, special
- * tokens included. Writes at most `capacity` entries to each of the caller-owned arrays that is not NULL, and the
- * number that there are to *count; KINGLET_TOO_LONG when there are more than `capacity`. *truncated (may be NULL)
- * says whether max_length cut something. */
+/* Turns one text or pair into tokens; an input of ids is an INVALID_ARGUMENT. max_length 0 cuts nothing; any other
+ * value keeps at most that many, special tokens included. Writes at most `capacity` entries to each of the
+ * caller-owned arrays that is not NULL, and the number that there are to *count; KINGLET_TOO_LONG when there are more
+ * than `capacity`. *truncated (may be NULL) says whether max_length cut something. */
 KINGLET_API kinglet_status kinglet_tokenize(kinglet_session* session, const kinglet_input* input, uint32_t max_length,
                                             int32_t* ids, int32_t* type_ids, kinglet_span* offsets, size_t capacity,
                                             size_t* count, int* truncated);

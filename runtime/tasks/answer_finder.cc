@@ -114,8 +114,9 @@ kinglet_status AnswerFinder::read_window(const Session& session, const Documents
   choose_pairs(count, pairs_for(options.top_k), options.max_answer_tokens);
   for (uint32_t i = 0; i < pair_count_; ++i) {
     const Pair& pair = pairs_[i];
-    const kinglet_span span =
-        align(documents, window, allowed_[pair.start] - prefix + window.begin, allowed_[pair.end] - prefix + window.begin);
+    const uint32_t first = window.begin + (allowed_[pair.start] - prefix);
+    const uint32_t last = window.begin + (allowed_[pair.end] - prefix);
+    const kinglet_span span = align(documents, window, first, last);
     if (!add_candidate(context, span, double{pair.score})) {
       return fail(error, KINGLET_TOO_LONG,
                   "input %u: more than %zu different answers: lower top_k or stride, or raise document_tokens",

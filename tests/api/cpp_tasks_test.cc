@@ -35,7 +35,8 @@ void test_tag(const char* path) {
   CHECK(session.entities(0).ok() && session.entities(0)->size == entities->size());
   CHECK(session.entities(1).status() == KINGLET_INVALID_ARGUMENT);
   size_t count = 0;
-  for (const kinglet::Entity& entity : *session.entities(0)) {
+  const kinglet::View<kinglet::Entity> view = *session.entities(0);
+  for (const kinglet::Entity& entity : view) {
     count += entity.label != nullptr ? 1 : 0;
   }
   CHECK(count == entities->size());

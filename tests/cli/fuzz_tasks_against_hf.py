@@ -109,6 +109,9 @@ class Comparison:
                             "offset_mapping": [encoding["offset_mapping"]],
                             "special_tokens_mask": [tensor(np.array(encoding["special_tokens_mask"]))]})
                     wanted = pipeline.postprocess(model_outputs, AggregationStrategy[how.upper()])
+                    first = wanted[:1]
+                    if first and first == wanted[1:2] and first[0]["start"] == first[0]["end"]:
+                        wanted = wanted[1:]  # merging windows doubles an empty entity at the start
                     spans = [(self.trimmed(text, e["start"], e["end"]), e) for e in wanted]
                     good = len(answer["entities"]) == len(wanted) and all(
                         (s is None or (a["begin"], a["end"]) == s) and a["label"] == e["entity_group"]
@@ -127,7 +130,7 @@ class Comparison:
             length = self.rng.choice([48, 64, self.limit])
             none = self.rng.random() < 0.5
             question_tokens = len(self.tokenizer(question, add_special_tokens=False)["input_ids"])
-            room = length - question_tokens - 3
+            room = length - question_tokens - self.tokenizer.num_special_tokens_to_add(pair=True)
             if room < 2:
                 continue
             stride = self.rng.randrange(1, room)

@@ -63,8 +63,10 @@ REFUSED("a label that is too long", "label 1: text has 257 bytes", m.labels[1].a
 // ---- Tasks on tokens ----
 REFUSED("tag without logits per token", "task is tag, but there is no output logits with one row per token",
         m.task = fmt::Task::tag)
-REFUSED("fill_mask without logits per token", "no output logits or prediction_logits with", m.task = fmt::Task::fill_mask)
-REFUSED("answer without start_logits", "task is answer, but there is no output start_logits", m.task = fmt::Task::answer)
+REFUSED("fill_mask without logits per token", "no output logits or prediction_logits with",
+        m.task = fmt::Task::fill_mask)
+REFUSED("answer without start_logits", "task is answer, but there is no output start_logits",
+        m.task = fmt::Task::answer)
 REFUSED("answer without end_logits", "task is answer, but there is no output end_logits", m.task = fmt::Task::answer;
         m.outputs[0].name = "start_logits")
 REFUSED("start_logits of several numbers", "have 36 and 1 numbers per token; expected one of each",
