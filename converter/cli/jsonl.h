@@ -26,8 +26,8 @@ struct Request {
   int32_t lang = 0;
 };
 
-// Reads one JSON object with the `allowed` fields and nothing else: {"text"}, {"text","pair"}, {"ids"}, {"ids","lang"} or
-// {"ids","type_ids"}. False with a message that says where (a column, counted in bytes from 1) and what was expected:
+// Reads one JSON object with the `allowed` fields and nothing else: {"text"}, {"text","pair"}, {"ids"},
+// {"ids","lang"} or {"ids","type_ids"}. False with a message that says where (a column, counted in bytes from 1) and what was expected:
 // unknown and repeated fields, other types, numbers that are not 32-bit integers, text before or after the object.
 // Strings may hold invalid UTF-8, which is passed on as it is. A \u escape of half a surrogate pair, which no UTF-8
 // text can hold, becomes one U+FFFD. Time is linear and stack use constant, whatever the line nests.
