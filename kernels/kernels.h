@@ -98,7 +98,7 @@ struct AttentionF32 {
   size_t out_stride;
 };
 
-// ---- Attention with relative terms (kernels/relative) -----------------------------------------------------------------
+// ---- Attention with relative terms (kernels/relative) --------------------------------------------------------------
 // `distance` is always j − i of the first score: the first key's place in its sequence less the first query's. reach is
 // below 2³⁰.
 
@@ -151,8 +151,8 @@ struct SumTile {
   int32_t* sum;  // [16]
 };
 
-// Turns every head of a row by the angles of its place: x_t·c_t − x_(t+half)·s_t and x_(t+half)·c_t + x_t·s_t in columns t
-// and t + half, t < half. In place.
+// Turns every head of a row by the angles of its place: x_t·c_t − x_(t+half)·s_t and x_(t+half)·c_t + x_t·s_t in
+// columns t and t + half, t < half. In place.
 struct RotateRow {
   float* x;
   size_t heads, head_dim, half;  // 2·half <= head_dim

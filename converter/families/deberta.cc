@@ -48,9 +48,9 @@ class DebertaBuilder : protected Builder {
     }
     read_terms();
     relative_ = config_.boolean("relative_attention", false) && (c2p_ || p2c_);
-    span_ = farthest_ =
-        number("max_relative_positions", 0, 0, 1 << 16) != 0 ? number("max_relative_positions", 0, 0, 1 << 16)
-                                                             : sizes_.positions;
+    span_ = farthest_ = number("max_relative_positions", 0, 0, 1 << 16) != 0
+                            ? number("max_relative_positions", 0, 0, 1 << 16)
+                            : sizes_.positions;
   }
 
   uint32_t number(const char* field, uint64_t fallback, uint64_t least, uint64_t most) const {
@@ -166,8 +166,7 @@ class DebertaBuilder : protected Builder {
 
   void read_relative_embeddings() {
     RelativeEmbeddings embeddings = {2 * span_, sizes_.hidden, {}};
-    embeddings.values =
-        weights_.take("encoder.rel_embeddings.weight", {embeddings.rows, embeddings.width}).read_all();
+    embeddings.values = weights_.take("encoder.rel_embeddings.weight", {embeddings.rows, embeddings.width}).read_all();
     norm_relative_embeddings(embeddings);
     embeddings_ = std::make_shared<const RelativeEmbeddings>(std::move(embeddings));
     rows_ = std::make_shared<const std::vector<uint32_t>>(rows_of_distances(span_, buckets_, farthest_));
@@ -199,11 +198,9 @@ class DebertaBuilder : protected Builder {
     const uint32_t projected_back = ir_.linear(attended, add_matrix(names.output, sizes_.hidden, sizes_.hidden));
     const uint32_t middle = ir_.add_norm(projected_back, static_cast<int32_t>(hidden_),
                                          add_norm(names.attention_norm, sizes_.hidden, sizes_.epsilon));
-    const uint32_t up =
-        ir_.linear(middle, add_matrix(names.up, sizes_.intermediate, sizes_.hidden), sizes_.activation);
+    const uint32_t up = ir_.linear(middle, add_matrix(names.up, sizes_.intermediate, sizes_.hidden), sizes_.activation);
     const uint32_t down = ir_.linear(up, add_matrix(names.down, sizes_.hidden, sizes_.intermediate));
-    hidden_ =
-        ir_.add_norm(down, static_cast<int32_t>(middle), add_norm(names.norm, sizes_.hidden, sizes_.epsilon));
+    hidden_ = ir_.add_norm(down, static_cast<int32_t>(middle), add_norm(names.norm, sizes_.hidden, sizes_.epsilon));
   }
 
   // ---- Heads ----
@@ -226,9 +223,9 @@ class DebertaBuilder : protected Builder {
         if (number("pooler_hidden_size", sizes_.hidden, 1, 65536) != sizes_.hidden) {
           config_.refuse_field("pooler_hidden_size", "hidden_size, " + std::to_string(sizes_.hidden));
         }
-        return add_classifier(add_pooler(hidden_, "pooler.dense", sizes_.hidden,
-                                         read_activation(config_, "pooler_hidden_act", "gelu")),
-                              "classifier", "logits", configured_scoring());
+        return add_classifier(
+            add_pooler(hidden_, "pooler.dense", sizes_.hidden, read_activation(config_, "pooler_hidden_act", "gelu")),
+            "classifier", "logits", configured_scoring());
       case Head::token:
         return add_tagger(hidden_, "classifier");
       case Head::question:
@@ -245,9 +242,8 @@ class DebertaBuilder : protected Builder {
     }
     const std::string name = legacy ? "cls.predictions." : "lm_predictions.lm_head.";
     const std::string transform = legacy ? name + "transform." : name;
-    add_output("logits",
-               add_predictions(hidden_, sizes_, sizes_.embedding, transform + "dense", sizes_.activation,
-                               transform + "LayerNorm", name + "decoder", name + "bias"));
+    add_output("logits", add_predictions(hidden_, sizes_, sizes_.embedding, transform + "dense", sizes_.activation,
+                                         transform + "LayerNorm", name + "decoder", name + "bias"));
   }
 
   const JsonObject& config_;
@@ -300,12 +296,11 @@ class DebertaV1Builder : public DebertaBuilder {
                                              {sizes_.hidden, sizes_.hidden},
                                              std::make_shared<HeadParts>(all, sizes_.hidden / sizes_.heads, index),
                                              Storage::f32});
-      const int32_t added =
-          bias != nullptr ? static_cast<int32_t>(add_tensor(self + bias, {sizes_.hidden})) : kNone;
+      const int32_t added = bias != nullptr ? static_cast<int32_t>(add_tensor(self + bias, {sizes_.hidden})) : kNone;
       return ir_.add(Matrix{self + name, weight, added});
     };
-    AttentionMatrices matrices = {part(0, "query", "q_bias"), part(1, "key", nullptr), part(2, "value", "v_bias"), {},
-                                  {}};
+    AttentionMatrices matrices = {
+        part(0, "query", "q_bias"), part(1, "key", nullptr), part(2, "value", "v_bias"), {}, {}};
     if (relative_ && c2p_) {
       matrices.position_key = take_projection(self + "pos_proj", false);
     }

@@ -14,8 +14,7 @@ constexpr uint32_t kMostPositions = 1 << 16;
 
 class ModernBertBuilder : Builder {
  public:
-  explicit ModernBertBuilder(BuildRequest& request)
-      : Builder(request, "modernbert", {}), config_(request_.config) {
+  explicit ModernBertBuilder(BuildRequest& request) : Builder(request, "modernbert", {}), config_(request_.config) {
     refuse_unsupported(config_);
     sizes_.hidden = number("hidden_size", 768, 65536);
     sizes_.layers = number("num_hidden_layers", 22, 1000);
@@ -145,9 +144,8 @@ class ModernBertBuilder : Builder {
 
   int32_t norm(const std::string& name) {
     const uint32_t weight = add_tensor(name + ".weight", {sizes_.hidden});
-    const int32_t bias = config_.boolean("norm_bias", false)
-                             ? static_cast<int32_t>(add_tensor(name + ".bias", {sizes_.hidden}))
-                             : kNone;
+    const int32_t bias =
+        config_.boolean("norm_bias", false) ? static_cast<int32_t>(add_tensor(name + ".bias", {sizes_.hidden})) : kNone;
     return static_cast<int32_t>(ir_.add(Norm{fmt::NormKind::layer, weight, bias, sizes_.epsilon}));
   }
 
@@ -184,8 +182,7 @@ class ModernBertBuilder : Builder {
     // The first layer's input is normed already.
     const uint32_t in = layer == 0 ? hidden_ : ir_.add_norm(hidden_, kNone, norm(name + "attn_norm"));
     const auto qkv = matrices(name + "attn.Wqkv", {"query", "key", "value"}, sizes_.hidden, attention_bias);
-    const uint32_t attended =
-        ir_.attention(in, qkv[0], qkv[1], qkv[2], sizes_.heads, sizes_.hidden / sizes_.heads);
+    const uint32_t attended = ir_.attention(in, qkv[0], qkv[1], qkv[2], sizes_.heads, sizes_.hidden / sizes_.heads);
     ir_.last_attention().rotary = rotary_of(local_[layer]);
     ir_.last_attention().window = local_[layer] ? window_ : 0;
     const uint32_t projected =
@@ -232,8 +229,7 @@ class ModernBertBuilder : Builder {
   }
 
   uint32_t decoder() {
-    const uint32_t table =
-        sizes_.tied ? words_ : add_tensor("decoder.weight", {sizes_.vocabulary, sizes_.hidden});
+    const uint32_t table = sizes_.tied ? words_ : add_tensor("decoder.weight", {sizes_.vocabulary, sizes_.hidden});
     const int32_t bias = config_.boolean("decoder_bias", true)
                              ? static_cast<int32_t>(add_tensor("decoder.bias", {sizes_.vocabulary}))
                              : kNone;

@@ -113,9 +113,9 @@ class MpnetBuilder : Builder {
   void add_head(Head head) {
     switch (head) {
       case Head::masked_lm:
-        return add_output("logits", add_predictions(hidden_, sizes_, sizes_.hidden, "lm_head.dense",
-                                                    fmt::Activation::gelu, "lm_head.layer_norm", "lm_head.decoder",
-                                                    "lm_head.bias"));
+        return add_output("logits",
+                          add_predictions(hidden_, sizes_, sizes_.hidden, "lm_head.dense", fmt::Activation::gelu,
+                                          "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias"));
       case Head::sequence:
         return add_classifier(pooled("classifier.dense"), "classifier.out_proj", "logits", configured_scoring());
       case Head::token:

@@ -10,8 +10,8 @@
 
 namespace kinglet::convert {
 
-// Rows of a table for all distances, as fmt::Disentangled has them. The table has 2·span rows; the row of query i and key
-// j is clamp(bucket(i − j) + span, 0, 2·span − 1). `buckets` 0: bucket(x) = x; otherwise DeBERTa v2's
+// Rows of a table for all distances, as fmt::Disentangled has them. The table has 2·span rows; the row of query i and
+// key j is clamp(bucket(i − j) + span, 0, 2·span − 1). `buckets` 0: bucket(x) = x; otherwise DeBERTa v2's
 // make_log_bucket_position with this bucket size and `farthest`.
 std::vector<uint32_t> rows_of_distances(uint32_t span, uint32_t buckets, uint32_t farthest);
 

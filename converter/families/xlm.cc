@@ -1,6 +1,6 @@
-// XLM (Conneau and Lample, 2019; transformers 4.57.3, models/xlm/modeling_xlm.py): BERT's layer under other names, with an
-// embedding of the language, which takes the place of the types: a token's type id is its language. It takes ids; the
-// tokenizer, Moses and byte pairs over words, is not built.
+// XLM (Conneau and Lample, 2019; transformers 4.57.3, models/xlm/modeling_xlm.py): BERT's layer under other names, with
+// an embedding of the language, which takes the place of the types: a token's type id is its language. It takes ids;
+// the tokenizer, Moses and byte pairs over words, is not built.
 #include <array>
 #include <filesystem>
 
@@ -64,9 +64,9 @@ class XlmBuilder : Builder {
                                   {Head::encoder, Head::masked_lm, Head::sequence, Head::token, Head::question});
     start(sizes_, head);
     words_ = add_tensor("embeddings.weight", {sizes_.vocabulary, sizes_.hidden});
-    std::vector<EmbedTable> tables = {{fmt::EmbedIndex::token, words_},
-                                      {fmt::EmbedIndex::position, add_tensor("position_embeddings.weight",
-                                                                             {sizes_.positions, sizes_.hidden})}};
+    std::vector<EmbedTable> tables = {
+        {fmt::EmbedIndex::token, words_},
+        {fmt::EmbedIndex::position, add_tensor("position_embeddings.weight", {sizes_.positions, sizes_.hidden})}};
     if (has_languages_) {
       tables.push_back({fmt::EmbedIndex::type, add_tensor("lang_embeddings.weight", {sizes_.types, sizes_.hidden})});
     }
@@ -124,8 +124,7 @@ class XlmBuilder : Builder {
       case Head::masked_lm:
         return add_output("logits", ir_.linear(hidden_, predictions()));
       case Head::sequence:
-        return add_classifier(ir_.pool(hidden_, summary()), "sequence_summary.summary", "logits",
-                              configured_scoring());
+        return add_classifier(ir_.pool(hidden_, summary()), "sequence_summary.summary", "logits", configured_scoring());
       case Head::token:
         return add_tagger(hidden_, "classifier");
       case Head::question:

@@ -12,8 +12,8 @@ namespace kinglet::convert {
 // For 8-bit attention, none of it changing the result in exact arithmetic: drops the key bias (it adds the same to all
 // logits of a query, which softmax does not see; it stays where rotary positions turn it differently for every key),
 // moves the value bias through the output projection into its bias (probabilities sum to 1), multiplies the query by
-// log₂e/√d in the place of logit_scale, and fills each head with zeros to a multiple of 16. Disentangled attention stays
-// as it is. Throws Error when the numbers cannot be read.
+// log₂e/√d in the place of logit_scale, and fills each head with zeros to a multiple of 16. Disentangled attention
+// stays as it is. Throws Error when the numbers cannot be read.
 void fold_attention(ModelIR& model);
 
 // Marks what is stored in 8 bits: matrices by output channel, tables by row; and attention as quantized, unless it is

@@ -55,7 +55,9 @@ class CompiledSource : public CompiledTokenizer {
                ? std::nullopt
                : loaded_.tokenizer.added.id(found->second, loaded_.tokenizer.vocabulary);
   }
-  bool marks_pieces() const override { return !loaded_.tokenizer.continuation.empty(); }
+  bool marks_pieces() const override {
+    return loaded_.tokenizer.is_wordpiece() && !loaded_.tokenizer.continuation.empty();
+  }
 
  private:
   void compile_pool();

@@ -8,8 +8,12 @@
 namespace kinglet::kernels {
 namespace {
 
-KINGLET_INLINE ptrdiff_t at_least(ptrdiff_t x, ptrdiff_t least) { return x < least ? least : x; }
-KINGLET_INLINE ptrdiff_t at_most(ptrdiff_t x, ptrdiff_t most) { return x > most ? most : x; }
+KINGLET_INLINE ptrdiff_t at_least(ptrdiff_t x, ptrdiff_t least) {
+  return x < least ? least : x;
+}
+KINGLET_INLINE ptrdiff_t at_most(ptrdiff_t x, ptrdiff_t most) {
+  return x > most ? most : x;
+}
 
 // scores[first, last) += one number.
 KINGLET_INLINE void add_number(float* scores, ptrdiff_t first, ptrdiff_t last, float number) {

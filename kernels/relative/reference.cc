@@ -1,6 +1,6 @@
 // Attention with relative terms, scalar reference (formulas: kernels.h).
-#include "elementwise/functions.h"
 #include "reference.h"
+#include "elementwise/functions.h"
 
 namespace kinglet::kernels::reference {
 namespace {

@@ -78,8 +78,7 @@ kinglet_status check_term(const fmt::Model& model, const Where& where, const cha
   return check_vector(model, where, scale_field, scale, DType::f32, *rows, error);
 }
 
-kinglet_status check_disentangled(const fmt::Model& model, const Where& where, const fmt::Attention& op,
-                                  Error& error) {
+kinglet_status check_disentangled(const fmt::Model& model, const Where& where, const fmt::Attention& op, Error& error) {
   const fmt::Disentangled& terms = *op.disentangled();
   if (op.quantized()) {
     return refuse(error, where, "quantized with disentangled terms; expected fp32 attention");

@@ -1,5 +1,6 @@
-// Attention whose scores depend on the distance between tokens too: a bias, a window, or disentangled terms. What a query
-// gets does not depend on which queries are computed beside it: keys outside of its window have the probability 0.
+// Attention whose scores depend on the distance between tokens too: a bias, a window, or disentangled terms. What a
+// query gets does not depend on which queries are computed beside it: keys outside of its window have the probability
+// 0.
 #include "ops/attention_parts.h"
 #include "ops/execute.h"
 #include "plan/attention_work.h"

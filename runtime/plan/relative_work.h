@@ -13,8 +13,8 @@ inline bool has_relative_terms(const fmt::Attention& op) {
   return op.relative_bias() >= 0 || op.window() != 0 || op.disentangled() != nullptr;
 }
 
-// Byte offsets of the parts of fp32 attention with relative terms. The tables hold one head's columns of 8-bit tables as
-// floats, every row at its own place; nothing where the tables are floats already.
+// Byte offsets of the parts of fp32 attention with relative terms. The tables hold one head's columns of 8-bit tables
+// as floats, every row at its own place; nothing where the tables are floats already.
 struct AttendRelativeWork {
   uint64_t scores, content_to_position, position_to_content, bytes;
 };

@@ -130,8 +130,8 @@ TEST_CASE("a JSON line with a language: it is the type id of every token") {
   REQUIRE(parse_request(R"({"lang":2,"ids":[7,8,9]})", kAll, &request, &error));
   CHECK(request.type_ids == std::vector<int32_t>{2, 2, 2});
   CHECK((request.fields & kFieldTypeIds) != 0);
-  for (const char* line : {R"({"text":"a","lang":2})", R"({"ids":[1],"type_ids":[0],"lang":2})", R"({"ids":[1],"lang":[2]})",
-                           R"({"ids":[1],"lang":1.5})", R"({"lang":2})"}) {
+  for (const char* line : {R"({"text":"a","lang":2})", R"({"ids":[1],"type_ids":[0],"lang":2})",
+                           R"({"ids":[1],"lang":[2]})", R"({"ids":[1],"lang":1.5})", R"({"lang":2})"}) {
     CAPTURE(line);
     CHECK_FALSE(parse_request(line, kAll, &request, &error));
   }

@@ -13,10 +13,20 @@
 namespace kinglet::test {
 namespace {
 
-constexpr const char* kCheckpoints[] = {"mpnet", "mpnet-mlm", "mpnet-seqcls", "mpnet-v5",
-                                        "modernbert-mlm", "modernbert-seqcls", "modernbert-seqcls-v5",
-                                        "deberta-v3-seqcls", "deberta-v3-ner", "deberta-v3-qa", "deberta-v3-ner-v5",
-                                        "deberta-v2-conv-mlm", "deberta-v1-seqcls", "xlm-seqcls"};
+constexpr const char* kCheckpoints[] = {"mpnet",
+                                        "mpnet-mlm",
+                                        "mpnet-seqcls",
+                                        "mpnet-v5",
+                                        "modernbert-mlm",
+                                        "modernbert-seqcls",
+                                        "modernbert-seqcls-v5",
+                                        "deberta-v3-seqcls",
+                                        "deberta-v3-ner",
+                                        "deberta-v3-qa",
+                                        "deberta-v3-ner-v5",
+                                        "deberta-v2-conv-mlm",
+                                        "deberta-v1-seqcls",
+                                        "xlm-seqcls"};
 
 TEST_CASE("recorded outputs: fp32 and int8") {
   const auto shared = shared_folder();

@@ -75,13 +75,11 @@ TEST_CASE("DeBERTa refuses what it does not build") {
   DebertaShape shape;
   static_cast<RelativeShape&>(shape) = kSmall;
   shape.embedding = 16;
-  const std::vector<Refused> both = {{"pos_att_type", {"p2p"}, "c2p and p2c"},
-                                     {"pos_att_type", "c2p|c2p", "at most once"},
-                                     {"pos_att_type", 3, "c2p and p2c"},
-                                     {"tie_word_embeddings", false, "true"},
-                                     {"pruned_heads", {{"0", {1}}}, "none"},
-                                     {"num_attention_heads", 3, "multiple"},
-                                     {"layer_norm_eps", -1.0, "at least 0"}};
+  const std::vector<Refused> both = {
+      {"pos_att_type", {"p2p"}, "c2p and p2c"}, {"pos_att_type", "c2p|c2p", "at most once"},
+      {"pos_att_type", 3, "c2p and p2c"},       {"tie_word_embeddings", false, "true"},
+      {"pruned_heads", {{"0", {1}}}, "none"},   {"num_attention_heads", 3, "multiple"},
+      {"layer_norm_eps", -1.0, "at least 0"}};
   check_refused(random_deberta_v2(shape, 1), both);
   check_refused(random_deberta_v2(shape, 1), {{"position_buckets", 1, "at least 2"},
                                               {"max_relative_positions", 9, "less than twice"},
@@ -159,12 +157,12 @@ convert::ModelIR built(const RandomModel& model) {
   const TemporaryFolder folder;
   model.write(folder.path());
   return convert::build_model({convert::JsonObject::load(folder / "config.json"),
-                      convert::open_checkpoint(folder.path(), {}),
-                      "test",
-                      {},
-                      {},
-                      false,
-                      {}});
+                               convert::open_checkpoint(folder.path(), {}),
+                               "test",
+                               {},
+                               {},
+                               false,
+                               {}});
 }
 
 const convert::AttentionOp& first_attention(const convert::ModelIR& model) {

@@ -22,8 +22,8 @@ namespace {
 
 constexpr double kTolerance = 5e-5, kLeastCosine = 0.99;
 
-const std::set<std::string> kFacts = {"text",    "pair",        "ids", "type_ids", "lang",
-                                      "offsets", "hidden_norms", "last_hidden_first_row"};
+const std::set<std::string> kFacts = {"text", "pair",    "ids",          "type_ids",
+                                      "lang", "offsets", "hidden_norms", "last_hidden_first_row"};
 
 void flatten(const Json& json, std::vector<double>& out) {
   if (json.is_array()) {
@@ -74,7 +74,8 @@ bool read_vector(std::ifstream& in, std::vector<T>& values) {
     return false;
   }
   values.resize(size);
-  return static_cast<bool>(in.read(reinterpret_cast<char*>(values.data()), static_cast<std::streamsize>(size * sizeof(T))));
+  return static_cast<bool>(
+      in.read(reinterpret_cast<char*>(values.data()), static_cast<std::streamsize>(size * sizeof(T))));
 }
 
 // All outputs of every input, one after the other.

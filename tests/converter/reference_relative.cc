@@ -189,7 +189,9 @@ Rows attend(const Rows& v, size_t heads, const std::function<double(size_t, size
   return out;
 }
 
-std::string layer_name(uint32_t index) { return "encoder.layer." + std::to_string(index) + "."; }
+std::string layer_name(uint32_t index) {
+  return "encoder.layer." + std::to_string(index) + ".";
+}
 
 }  // namespace
 
@@ -229,7 +231,8 @@ Rows reference_mpnet(const RandomModel& model, const std::vector<int32_t>& ids) 
   const auto bucket = [](ptrdiff_t n) -> size_t {  // of the query's place less the key's
     const ptrdiff_t distance = n < 0 ? -n : n;
     const double place = 8 + std::log(static_cast<double>(distance) / 8) / std::log(16.0) * 8;
-    const size_t small = distance < 8 ? static_cast<size_t>(distance) : std::min<size_t>(static_cast<size_t>(place), 15);
+    const size_t small =
+        distance < 8 ? static_cast<size_t>(distance) : std::min<size_t>(static_cast<size_t>(place), 15);
     return small + (n < 0 ? 16 : 0);
   };
   for (uint32_t layer = 0; layer < compute.number("num_hidden_layers"); ++layer) {
@@ -366,7 +369,9 @@ Json deberta_config(const char* type, const char* architecture, const DebertaSha
   return config;
 }
 
-uint32_t farthest_of(const DebertaShape& shape) { return shape.farthest == 0 ? shape.positions : shape.farthest; }
+uint32_t farthest_of(const DebertaShape& shape) {
+  return shape.farthest == 0 ? shape.positions : shape.farthest;
+}
 
 }  // namespace
 
@@ -454,7 +459,8 @@ Rows reference_deberta(const RandomModel& model, const std::vector<int32_t>& ids
     const auto middle = static_cast<double>(buckets / 2);
     const double far = std::fabs(static_cast<double>(distance));
     if (buckets > 0 && far > middle) {
-      const double place = std::ceil(std::log(far / middle) / std::log((farthest - 1) / middle) * (middle - 1)) + middle;
+      const double place =
+          std::ceil(std::log(far / middle) / std::log((farthest - 1) / middle) * (middle - 1)) + middle;
       distance = static_cast<ptrdiff_t>(distance < 0 ? -place : place);
     }
     return static_cast<size_t>(std::clamp<ptrdiff_t>(distance + span, 0, 2 * span - 1));

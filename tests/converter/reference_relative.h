@@ -1,5 +1,5 @@
-// MPNet, ModernBERT and DeBERTa in double precision, written down plainly from transformers' modeling files, with random
-// checkpoints of any size: what converted files are compared with where no recorded output fits.
+// MPNet, ModernBERT and DeBERTa in double precision, written down plainly from transformers' modeling files, with
+// random checkpoints of any size: what converted files are compared with where no recorded output fits.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct RelativeShape {
 };
 
 RandomModel random_mpnet(const RelativeShape& shape, uint32_t seed);
-// With or without biases everywhere; the layers of `global` see everything, the others `local` / 2 tokens to each side.
+// With or without biases everywhere. Layers 0, 2, … see everything, the others `local` / 2 tokens to each side.
 RandomModel random_modernbert(const RelativeShape& shape, bool biased, uint32_t local, uint32_t seed);
 struct DebertaShape : RelativeShape {
   bool c2p = true, p2c = true, shared = true, normed = true;

@@ -107,8 +107,8 @@ REFUSED("neighbours of another width", "with width 107; the step makes 108", add
 REFUSED("neighbours that are too wide", "129 rows of width 600 side by side; expected at most 65536 columns",
         m.matrices.push_back({static_cast<uint32_t>(zeros(m, 600, 36)), -1, -1, -1, -1});
         const uint32_t wide = m.add_value(fmt::Extent::tokens, 600);
-        m.program.push_back({LinearSpec{6, static_cast<uint32_t>(m.matrices.size() - 1), -1, fmt::Activation::none, wide},
-                             {}});
+        const auto matrix = static_cast<uint32_t>(m.matrices.size() - 1);
+        m.program.push_back({LinearSpec{6, matrix, -1, fmt::Activation::none, wide}, {}});
         add_neighbours(m, 64, 64, 77400, wide))
 
 TEST_CASE("neighbours open") {
