@@ -23,6 +23,14 @@ const std::set<std::string> kBertLike = {"BertTokenizer",       "DistilBertToken
                                          "MobileBertTokenizer", "ConvBertTokenizer",   "SqueezeBertTokenizer",
                                          "LayoutLMTokenizer",   "RetriBertTokenizer",  "LxmertTokenizer"};
 
+const std::set<std::string> kRobertaLike = {"RobertaTokenizer", "LongformerTokenizer"};
+const std::set<std::string> kGeneric = {"PreTrainedTokenizer", "TokenizersBackend"};
+
+// Of model types whose tokenizer is none of those above.
+const std::map<std::string, std::string> kOtherTypes = {
+    {"mpnet", "MPNetTokenizer"}, {"roberta", "RobertaTokenizer"}, {"longformer", "LongformerTokenizer"},
+    {"deberta", "DebertaTokenizer"}, {"modernbert", "PreTrainedTokenizer"}};
+
 // Model types whose tokenizer is one of those, for folders that do not name a class.
 const std::set<std::string> kBertLikeTypes = {"bert",     "distilbert", "electra",       "mobilebert", "convbert",
                                               "layoutlm", "squeezebert", "megatron-bert", "nezha",     "ernie",
@@ -50,6 +58,10 @@ class Loader {
   Special read_special(const Field& field, bool from_map) const;
   void read_specials(const std::string& class_name);
   void convert_slow();
+  void convert_slow_bytes(bool roberta);
+  std::string special_token(const std::string& key) const;
+  int32_t id_after_adding(const std::string& content) const;
+  void override_byte_level(bool roberta);
   void add_tokens();
   void override_normalizer(bool chinese);
   uint64_t model_max_length() const;
@@ -61,7 +73,7 @@ class Loader {
   std::map<std::string, AddedToken> token_map_;    // added_tokens_map
   std::vector<std::pair<std::string, std::optional<Special>>> specials_;  // by key, in order; nothing: null
   std::vector<Special> additional_;
-  WordPieceTokenizer tokenizer_;
+  SourceTokenizer tokenizer_;
 };
 
 std::optional<LoadedTokenizer> Loader::load() {
@@ -70,19 +82,20 @@ std::optional<LoadedTokenizer> Loader::load() {
     config_ = std::move(*found);
   }
   std::error_code code;
-  const bool vocab_txt = fs::exists(folder_ / "vocab.txt", code);
-  if (!tokenizer_json_ && !vocab_txt) {
+  const bool raw = fs::exists(folder_ / "vocab.txt", code) ||
+                   (fs::exists(folder_ / "vocab.json", code) && fs::exists(folder_ / "merges.txt", code));
+  if (!tokenizer_json_ && !raw) {
     refuse_other_models();
     return std::nullopt;
   }
   const std::string name = class_name();
-  const bool generic = name == "PreTrainedTokenizer";
+  const bool generic = kGeneric.count(name) != 0;
   if (tokenizer_json_) {
     tokenizer_ = read_tokenizer_json(path("tokenizer.json"), *tokenizer_json_);
   }
-  if (!generic && name != "MPNetTokenizer" && kBertLike.count(name) == 0) {
-    throw Error(path("tokenizer_config.json") + ": tokenizer_class: \"" + name +
-                "\" is not implemented; the BERT-like WordPiece tokenizers are what is implemented so far");
+  const bool byte_level = kRobertaLike.count(name) != 0 || name == "DebertaTokenizer";
+  if (!generic && !byte_level && name != "MPNetTokenizer" && kBertLike.count(name) == 0) {
+    throw Error(path("tokenizer_config.json") + ": tokenizer_class: \"" + name + "\" is not implemented");
   }
   for (const char* side : {"truncation_side", "padding_side"}) {
     const Field field = config(side);
@@ -109,13 +122,18 @@ std::optional<LoadedTokenizer> Loader::load() {
   read_added_tokens_decoder();
   read_specials(name);
   if (!tokenizer_json_) {
-    if (kBertLike.count(name) == 0) {
+    if (byte_level) {
+      convert_slow_bytes(kRobertaLike.count(name) != 0);
+    } else if (kBertLike.count(name) != 0) {
+      convert_slow();
+    } else {
       throw Error(folder_.string() + ": " + name + " without a tokenizer.json is not implemented");
     }
-    convert_slow();
   }
   add_tokens();
-  if (!generic) {
+  if (tokenizer_.bpe) {
+    override_byte_level(kRobertaLike.count(name) != 0);
+  } else if (!generic && !byte_level) {
     override_normalizer(name != "MPNetTokenizer");
   }
   return LoadedTokenizer{std::move(tokenizer_), model_max_length()};
@@ -128,7 +146,7 @@ void Loader::refuse_other_models() const {
   std::error_code code;
   for (const auto& [file, model] : kOthers) {
     if (fs::exists(folder_ / file, code)) {
-      throw Error(path(file) + ": this is a " + model + " tokenizer; WordPiece is what is implemented so far");
+      throw Error(path(file) + ": this is a " + model + " tokenizer; its files are not complete, or are not implemented");
     }
   }
 }
@@ -144,7 +162,8 @@ std::string Loader::class_name() const {
       name = root["tokenizer_class"].string();
     } else if (!root.get("model_type").is_null()) {
       const std::string type = root["model_type"].string();
-      name = type == "mpnet" ? "MPNetTokenizer" : kBertLikeTypes.count(type) != 0 ? "BertTokenizer" : type;
+      const auto other = kOtherTypes.find(type);
+      name = other != kOtherTypes.end() ? other->second : kBertLikeTypes.count(type) != 0 ? "BertTokenizer" : type;
     }
   }
   if (name.size() > 4 && name.compare(name.size() - 4, 4, "Fast") == 0) {
@@ -257,8 +276,19 @@ void Loader::read_specials(const std::string& class_name) {
                                                     {"unk_token", "[UNK]"}, {"sep_token", "</s>"},
                                                     {"pad_token", "<pad>"}, {"cls_token", "<s>"},
                                                     {"mask_token", "<mask>"}};
-  const bool is_mpnet = class_name == "MPNetTokenizer";
-  const auto& defaults = is_mpnet ? mpnet : bert;
+  const std::map<std::string, std::string> roberta = {{"bos_token", "<s>"},   {"eos_token", "</s>"},
+                                                      {"unk_token", "<unk>"}, {"sep_token", "</s>"},
+                                                      {"pad_token", "<pad>"}, {"cls_token", "<s>"},
+                                                      {"mask_token", "<mask>"}};
+  const std::map<std::string, std::string> deberta = {{"bos_token", "[CLS]"}, {"eos_token", "[SEP]"},
+                                                      {"unk_token", "[UNK]"}, {"sep_token", "[SEP]"},
+                                                      {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"},
+                                                      {"mask_token", "[MASK]"}};
+  const bool is_mpnet = class_name == "MPNetTokenizer", is_roberta = kRobertaLike.count(class_name) != 0;
+  const auto& defaults = is_mpnet                           ? mpnet
+                         : is_roberta                       ? roberta
+                         : class_name == "DebertaTokenizer" ? deberta
+                                                            : bert;
   for (const char* key : kSpecialKeys) {
     const bool given = config_.contains(key);
     if (given && config_[key].is_null()) {
@@ -268,7 +298,7 @@ void Loader::read_specials(const std::string& class_name) {
     if (given) {
       special = read_special(config(key), true);
     } else if (const auto found = defaults.find(key);
-               found != defaults.end() && class_name != "PreTrainedTokenizer") {
+               found != defaults.end() && kGeneric.count(class_name) == 0) {
       special.token.content = found->second;
       special.token.special = true;
     } else {
@@ -278,6 +308,19 @@ void Loader::read_specials(const std::string& class_name) {
       special.plain = false;
       special.token.special = false;
       special.token.lstrip = std::string(key) == "mask_token";
+    }
+    if (special.plain && std::string(key) == "mask_token" && (is_roberta || class_name == "DebertaTokenizer")) {
+      special.plain = false;
+      special.token.special = false;
+      special.token.lstrip = true;
+      if (is_roberta) {
+        special.token.normalized = false;
+      }
+    }
+    // The slow tokenizer, of which the fast one is made, gives these options to all of them.
+    if (special.plain && is_roberta && !tokenizer_json_) {
+      special.plain = false;
+      special.token.special = false;
     }
     if (!special.token.content.empty()) {
       specials_.emplace_back(key, special);
@@ -293,8 +336,11 @@ void Loader::read_specials(const std::string& class_name) {
     for (const auto& [key, value] : extra.json().items()) {
       additional_.push_back(read_special(extra[key.c_str()], false));
     }
-  } else if (!extra.is_null() && !(extra.json().is_array() && extra.json().empty())) {
-    extra.fail("expected an object");
+  } else if (!extra.is_null()) {
+    // transformers 5 lists them; the tokens themselves are in tokenizer.json.
+    for (size_t i = 0; i < extra.array().size(); ++i) {
+      additional_.push_back(read_special(extra[i], true));
+    }
   }
 }
 
@@ -313,17 +359,25 @@ void Loader::convert_slow() {
   } else {
     tokenizer_.set_normalizer(true, false, false, false);
   }
-  const auto token = [&](const std::string& key) -> std::string {
-    for (const auto& [name, special] : specials_) {
-      if (name == key && special) {
-        return special->token.content;
-      }
+  tokenizer_.unknown_token = special_token("unk_token");
+  const int32_t cls_id = id_after_adding(special_token("cls_token"));
+  const int32_t sep_id = id_after_adding(special_token("sep_token"));
+  constexpr int32_t a = TemplateEntry::kFirstText, b = TemplateEntry::kSecondText;
+  tokenizer_.single = {{cls_id, 0}, {a, 0}, {sep_id, 0}};
+  tokenizer_.pair = {{cls_id, 0}, {a, 0}, {sep_id, 0}, {b, 1}, {sep_id, 1}};
+}
+
+std::string Loader::special_token(const std::string& key) const {
+  for (const auto& [name, special] : specials_) {
+    if (name == key && special) {
+      return special->token.content;
     }
-    throw Error(path("tokenizer_config.json") + ": " + key + ": is null, but the tokenizer needs one");
-  };
-  tokenizer_.unknown_token = token("unk_token");
-  // The template's ids are those that the special tokens have once they are added.
-  const std::string cls = token("cls_token"), sep = token("sep_token");
+  }
+  throw Error(path("tokenizer_config.json") + ": " + key + ": is null, but the tokenizer needs one");
+}
+
+// The id that a special token has once all of them are added, which is what templates are made with.
+int32_t Loader::id_after_adding(const std::string& content) const {
   AddedVocabulary added;
   std::vector<AddedToken> all;
   for (const auto& [id, decoded] : decoder_) {
@@ -333,11 +387,42 @@ void Loader::convert_slow() {
     all.push_back(special->token);
   }
   added.add(all, tokenizer_.vocabulary, [](const std::string& text) { return text; });
-  const auto cls_id = static_cast<int32_t>(added.id(cls, tokenizer_.vocabulary).value());
-  const auto sep_id = static_cast<int32_t>(added.id(sep, tokenizer_.vocabulary).value());
+  return static_cast<int32_t>(added.id(content, tokenizer_.vocabulary).value());
+}
+
+// RobertaConverter and DebertaConverter.
+void Loader::convert_slow_bytes(bool roberta) {
+  const auto vocabulary = read_json(folder_ / "vocab.json");
+  std::error_code code;
+  if (!vocabulary || !fs::exists(folder_ / "merges.txt", code)) {
+    throw Error(folder_.string() + ": expected tokenizer.json, or vocab.json and merges.txt");
+  }
+  tokenizer_.vocabulary = read_vocabulary(Field(path("vocab.json"), "", *vocabulary));
+  tokenizer_.bpe.emplace();
+  tokenizer_.bpe->merges = read_merges_txt(path("merges.txt"), read_file(folder_ / "merges.txt"));
+  const int32_t cls = id_after_adding(special_token("cls_token")), sep = id_after_adding(special_token("sep_token"));
   constexpr int32_t a = TemplateEntry::kFirstText, b = TemplateEntry::kSecondText;
-  tokenizer_.single = {{cls_id, 0}, {a, 0}, {sep_id, 0}};
-  tokenizer_.pair = {{cls_id, 0}, {a, 0}, {sep_id, 0}, {b, 1}, {sep_id, 1}};
+  tokenizer_.single = {{cls, 0}, {a, 0}, {sep, 0}};
+  if (roberta) {
+    tokenizer_.pair = {{cls, 0}, {a, 0}, {sep, 0}, {sep, 0}, {b, 0}, {sep, 0}};
+    tokenizer_.has_trim = true;
+  } else {
+    tokenizer_.pair = {{cls, 0}, {a, 0}, {sep, 0}, {b, 1}, {sep, 1}};
+  }
+}
+
+// What the settings of tokenizer_config.json change in the pre-tokenizer (of every class) and in the post-processor
+// (of RobertaTokenizerFast).
+void Loader::override_byte_level(bool roberta) {
+  const auto flag = [&](const char* key, bool value) { return config(key).is_null() ? value : config(key).boolean(); };
+  const bool prefix = flag("add_prefix_space", false);
+  if (!tokenizer_.bpe->in_sequence) {
+    tokenizer_.bpe->add_prefix_space = prefix;
+  }
+  if (roberta && tokenizer_.has_trim) {
+    tokenizer_.rules.trim = static_cast<uint8_t>(
+        flag("trim_offsets", true) ? Rules::kTrim | (prefix ? Rules::kPrefixed : 0) : 0);
+  }
 }
 
 // What PreTrainedTokenizerFast.__init__ adds: everything in added_tokens_decoder, and the special tokens that are not

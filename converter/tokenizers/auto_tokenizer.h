@@ -12,7 +12,7 @@
 namespace kinglet::convert {
 
 struct LoadedTokenizer {
-  WordPieceTokenizer tokenizer;
+  SourceTokenizer tokenizer;
   uint64_t model_max_length = 0;  // 0: none, or 1e29 and more
 };
 

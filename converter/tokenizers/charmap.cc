@@ -12,8 +12,8 @@ namespace {
 
 enum Class : uint8_t { kWord = 0, kSpace = 1, kPunctuation = 2 };
 
-Class class_of(uint32_t code_point) {
-  return unicode::space(code_point) ? kSpace : unicode::punctuation(code_point) ? kPunctuation : kWord;
+Class class_of(uint32_t code_point, const NormalizerSettings& settings) {
+  return !settings.classes ? kWord : unicode::space(code_point) ? kSpace : unicode::punctuation(code_point) ? kPunctuation : kWord;
 }
 
 // The elements of a code point in the encoding of tokenizer.fbs.
@@ -30,7 +30,7 @@ std::string expand(uint32_t code_point, const NormalizerSettings& settings) {
       unicode::append_utf8(bytes, c);
     }
     last_header = elements.size();
-    elements += static_cast<char>(bytes.size() | class_of(c) << 3 | (combining_class != 0) << 5 | continues << 6);
+    elements += static_cast<char>(bytes.size() | class_of(c, settings) << 3 | (combining_class != 0) << 5 | continues << 6);
     if (combining_class != 0) {
       elements += static_cast<char>(combining_class);
     }
@@ -38,10 +38,13 @@ std::string expand(uint32_t code_point, const NormalizerSettings& settings) {
   };
   for (const uint32_t spaced : text) {
     bool continues = false;
-    const auto parts = settings.strip_accents ? unicode::decompose(spaced) : std::vector<uint32_t>{spaced};
+    const bool decompose = settings.strip_accents || settings.decompose;
+    const auto parts = !decompose               ? std::vector<uint32_t>{spaced}
+                       : settings.compatibility ? unicode::decompose_compatible(spaced)
+                                                : unicode::decompose(spaced);
     for (const uint32_t part : parts) {
-      const uint8_t combining_class = settings.strip_accents ? unicode::combining_class(part) : 0;
-      if (settings.strip_accents && unicode::mark(part)) {
+      const uint8_t combining_class = decompose ? unicode::combining_class(part) : 0;
+      if ((settings.strip_accents && unicode::mark(part)) || (settings.strip_combining && unicode::combining(part))) {
         add(part, false, combining_class, continues);
         continues = true;
         continue;
@@ -63,21 +66,22 @@ CharMapTables build_charmap(const NormalizerSettings& settings) {
   std::map<std::string, uint16_t> expansions;
   std::map<std::array<uint16_t, 128>, uint16_t> blocks;
   const auto entry_of = [&](uint32_t c) -> uint16_t {
-    if (unicode::ordinary(c)) {
+    if (unicode::ordinary(c) && !(settings.compatibility && unicode::compatible(c)) &&
+        !(settings.strip_combining && unicode::combining(c))) {
       return CharMap::kWord;
     }
     if (settings.clean_text && unicode::removed(c)) {
       return CharMap::kRemoved;
     }
-    if (settings.strip_accents && c >= unicode::kHangulFirst && c <= unicode::kHangulLast) {
+    if ((settings.strip_accents || settings.decompose) && c >= unicode::kHangulFirst && c <= unicode::kHangulLast) {
       return CharMap::kHangul;
     }
     const std::string expansion = expand(c, settings);
     std::string same;
     unicode::append_utf8(same, c);
-    const char header = static_cast<char>(same.size() | class_of(c) << 3 | 1 << 7);
+    const char header = static_cast<char>(same.size() | class_of(c, settings) << 3 | 1 << 7);
     if (expansion == header + same) {
-      return class_of(c);
+      return class_of(c, settings);
     }
     // A space, the word character itself, a space.
     const char word_header = static_cast<char>(same.size());
@@ -118,6 +122,16 @@ CharMapTables build_charmap(const NormalizerSettings& settings) {
     tables.blocks.pop_back();
   }
   return tables;
+}
+
+uint32_t CharMapTables::add_expansion(uint32_t code_point, const NormalizerSettings& settings) {
+  const std::string expansion = expand(code_point, settings);
+  const size_t entry = CharMap::kFirstExpansion + expansions.size();
+  if (entry > 0xffff) {
+    throw Error("the Unicode tables have too many expansions for a .kgl file");
+  }
+  expansions.insert(expansions.end(), expansion.begin(), expansion.end());
+  return static_cast<uint32_t>(entry);
 }
 
 flatbuffers::Offset<fmt::CharMap> CharMapTables::write(flatbuffers::FlatBufferBuilder& builder) const {

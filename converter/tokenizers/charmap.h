@@ -1,4 +1,4 @@
-// Builds the character map of runtime/format/tokenizer.fbs from the settings of a BertNormalizer.
+// Builds the character map of runtime/format/tokenizer.fbs from the settings of a BertNormalizer and others.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,11 @@ struct NormalizerSettings {
   bool chinese_chars = true;
   bool strip_accents = true;  // null in the file: as lowercase
   bool lowercase = true;
+  // Of other normalisers than BertNormalizer.
+  bool decompose = false;        // NFD
+  bool compatibility = false;    // NFKD instead
+  bool strip_combining = false;  // StripAccents
+  bool classes = true;           // white space and punctuation count
   bool operator==(const NormalizerSettings&) const = default;
 };
 
@@ -26,6 +31,8 @@ struct CharMapTables {
   std::vector<uint8_t> expansions;
   uint16_t rest = 0;
 
+  // The entry for what a character becomes, for strings that are replaced by it.
+  uint32_t add_expansion(uint32_t code_point, const NormalizerSettings& settings);
   flatbuffers::Offset<fmt::CharMap> write(flatbuffers::FlatBufferBuilder& builder) const;
 };
 

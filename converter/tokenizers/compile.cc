@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "error.h"
@@ -41,9 +42,9 @@ AddedTables compile_added(const std::vector<AddedVocabulary::Pattern>& patterns)
   return tables;
 }
 
-class CompiledWordPiece : public CompiledTokenizer {
+class CompiledSource : public CompiledTokenizer {
  public:
-  explicit CompiledWordPiece(LoadedTokenizer loaded);
+  explicit CompiledSource(LoadedTokenizer loaded);
 
   flatbuffers::Offset<fmt::Tokenizer> write(flatbuffers::FlatBufferBuilder& builder) const override;
   uint32_t size() const override { return size_; }
@@ -51,6 +52,8 @@ class CompiledWordPiece : public CompiledTokenizer {
 
  private:
   void compile_pool();
+  void compile_model();
+  flatbuffers::Offset<void> write_model(flatbuffers::FlatBufferBuilder& builder) const;
 
   LoadedTokenizer loaded_;
   uint32_t size_ = 0;
@@ -59,20 +62,16 @@ class CompiledWordPiece : public CompiledTokenizer {
   std::vector<uint32_t> pool_index_;
   CharMapTables map_;
   std::vector<uint32_t> trie_;
+  std::optional<CompiledRules> rules_;
+  std::optional<CompiledBpe> bpe_;
   AddedTables raw_, normalized_;
   bool needs_word_chars_ = false;
 };
 
-CompiledWordPiece::CompiledWordPiece(LoadedTokenizer loaded) : loaded_(std::move(loaded)) {
-  const WordPieceTokenizer& tokenizer = loaded_.tokenizer;
-  const auto unknown = tokenizer.vocabulary.find(tokenizer.unknown_token);
-  if (unknown == tokenizer.vocabulary.end()) {
-    throw Error("the tokenizer's vocabulary lacks its unk_token \"" + tokenizer.unknown_token + "\"");
-  }
-  unknown_ = unknown->second;
+CompiledSource::CompiledSource(LoadedTokenizer loaded) : loaded_(std::move(loaded)) {
+  const SourceTokenizer& tokenizer = loaded_.tokenizer;
   compile_pool();
-  trie_ = build_trie(tokenizer.vocabulary);
-  map_ = loaded_.tokenizer.charmap();
+  compile_model();
   raw_ = compile_added(tokenizer.added.raw());
   normalized_ = compile_added(tokenizer.added.normalized());
   for (const auto* patterns : {&tokenizer.added.raw(), &tokenizer.added.normalized()}) {
@@ -90,8 +89,25 @@ CompiledWordPiece::CompiledWordPiece(LoadedTokenizer loaded) : loaded_(std::move
   }
 }
 
-void CompiledWordPiece::compile_pool() {
-  const WordPieceTokenizer& tokenizer = loaded_.tokenizer;
+void CompiledSource::compile_model() {
+  const SourceTokenizer& tokenizer = loaded_.tokenizer;
+  if (!tokenizer.is_wordpiece()) {
+    rules_.emplace(tokenizer.rules, "the tokenizer's normalizer");
+    map_ = rules_->map();
+    bpe_.emplace(*tokenizer.bpe, tokenizer.vocabulary);
+    return;
+  }
+  const auto unknown = tokenizer.vocabulary.find(tokenizer.unknown_token);
+  if (unknown == tokenizer.vocabulary.end()) {
+    throw Error("the tokenizer's vocabulary lacks its unk_token \"" + tokenizer.unknown_token + "\"");
+  }
+  unknown_ = unknown->second;
+  trie_ = build_trie(tokenizer.vocabulary);
+  map_ = loaded_.tokenizer.charmap();
+}
+
+void CompiledSource::compile_pool() {
+  const SourceTokenizer& tokenizer = loaded_.tokenizer;
   std::map<uint32_t, const std::string*> texts;
   for (const auto& [text, id] : tokenizer.vocabulary) {
     texts[id] = &text;
@@ -119,8 +135,20 @@ void CompiledWordPiece::compile_pool() {
   }
 }
 
-flatbuffers::Offset<fmt::Tokenizer> CompiledWordPiece::write(flatbuffers::FlatBufferBuilder& builder) const {
-  const WordPieceTokenizer& tokenizer = loaded_.tokenizer;
+flatbuffers::Offset<void> CompiledSource::write_model(flatbuffers::FlatBufferBuilder& builder) const {
+  if (bpe_) {
+    const auto rules = rules_->write(builder);
+    return bpe_->write(builder, rules).Union();
+  }
+  const SourceTokenizer& tokenizer = loaded_.tokenizer;
+  const auto trie = builder.CreateVector(trie_);
+  return fmt::CreateWordPiece(builder, trie, builder.CreateString(tokenizer.continuation), unknown_,
+                              tokenizer.max_word_chars)
+      .Union();
+}
+
+flatbuffers::Offset<fmt::Tokenizer> CompiledSource::write(flatbuffers::FlatBufferBuilder& builder) const {
+  const SourceTokenizer& tokenizer = loaded_.tokenizer;
   const auto write_added = [&](const AddedTables& tables) {
     return fmt::CreateAddedTokens(builder, builder.CreateVector(tables.trie),
                                   builder.CreateVectorOfStructs(tables.tokens));
@@ -132,9 +160,7 @@ flatbuffers::Offset<fmt::Tokenizer> CompiledWordPiece::write(flatbuffers::FlatBu
     }
     return builder.CreateVectorOfStructs(pieces);
   };
-  const auto model = fmt::CreateWordPiece(builder, builder.CreateVector(trie_),
-                                          builder.CreateString(tokenizer.continuation), unknown_,
-                                          tokenizer.max_word_chars);
+  const auto model = write_model(builder);
   const auto pool = builder.CreateVector(pool_);
   const auto pool_index = builder.CreateVector(pool_index_);
   const auto map = map_.write(builder);
@@ -145,14 +171,14 @@ flatbuffers::Offset<fmt::Tokenizer> CompiledWordPiece::write(flatbuffers::FlatBu
   const auto single = write_template(tokenizer.single);
   const auto pair = write_template(tokenizer.pair);
   return fmt::CreateTokenizer(builder, static_cast<uint32_t>(loaded_.model_max_length), size_, pool, pool_index, map,
-                              fmt::TokenModel::WordPiece, model.Union(), raw, normalized, spaces, word_chars, single,
+                              bpe_ ? fmt::TokenModel::Bpe : fmt::TokenModel::WordPiece, model, raw, normalized, spaces, word_chars, single,
                               pair);
 }
 
 }  // namespace
 
 std::unique_ptr<CompiledTokenizer> compile_tokenizer(LoadedTokenizer loaded) {
-  return std::make_unique<CompiledWordPiece>(std::move(loaded));
+  return std::make_unique<CompiledSource>(std::move(loaded));
 }
 
 std::unique_ptr<CompiledTokenizer> compile_tokenizer(const std::filesystem::path& folder) {

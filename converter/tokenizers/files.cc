@@ -130,6 +130,38 @@ uint64_t Field::number(uint64_t limit) const {
   return value_->get<uint64_t>();
 }
 
+std::string decode_base64(const Field& field) {
+  std::string bytes;
+  uint32_t bits = 0;
+  int count = 0;
+  size_t padding = 0, digits = 0;
+  for (const char c : field.string()) {
+    const int value = c >= 'A' && c <= 'Z'   ? c - 'A'
+                      : c >= 'a' && c <= 'z' ? c - 'a' + 26
+                      : c >= '0' && c <= '9' ? c - '0' + 52
+                      : c == '+'             ? 62
+                      : c == '/'             ? 63
+                                             : -1;
+    padding += c == '=';
+    if ((value < 0 && c != '=') || (value >= 0 && padding > 0)) {
+      field.fail("is not base64");
+    }
+    ++digits;
+    if (value >= 0) {
+      bits = bits << 6 | static_cast<uint32_t>(value);
+      count += 6;
+      if (count >= 8) {
+        count -= 8;
+        bytes += static_cast<char>(bits >> count & 0xff);
+      }
+    }
+  }
+  if (digits % 4 != 0 || padding > 2) {
+    field.fail("is not base64");
+  }
+  return bytes;
+}
+
 void Field::fail(const std::string& what) const { throw Error(where() + ": " + what); }
 
 void Field::expected(const char* what) const { fail(std::string("expected ") + what + ", got " + value_->type_name()); }

@@ -48,4 +48,7 @@ class Field {
   const nlohmann::json* value_;
 };
 
+// The bytes that a field's base64 stands for.
+std::string decode_base64(const Field& field);
+
 }  // namespace kinglet::convert

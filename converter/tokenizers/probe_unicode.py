@@ -76,6 +76,105 @@ def probe_class(decomposed):
     return classes
 
 
+def set_of(points, cache={}):
+    key = id(points)
+    if key not in cache:
+        cache[key] = set(points)
+    return cache[key]
+
+
+def matching(pattern):
+    splitter = pre_tokenizers.Split(tokenizers.Regex(pattern), "removed")
+    return [c for c in CODE_POINTS if not splitter.pre_tokenize_str(chr(c))]
+
+
+def probe_compositions(decomposed, nfc):
+    """Pairs that NFC composes, from the full decompositions: the last character joins what the others make."""
+    pairs = {}
+    for c in CODE_POINTS:
+        parts = decomposed[c]
+        if len(parts) < 2 or c in HANGUL or nfc.normalize_str(chr(c)) != chr(c):
+            continue
+        first = nfc.normalize_str(parts[:-1])
+        assert len(first) == 1 and nfc.normalize_str(first + parts[-1]) == chr(c), hex(c)
+        pairs[ord(first), ord(parts[-1])] = c
+    # No pair is missed: what starts a pair and what ends one, each with all of the others (but for those that canonical
+    # order changes).
+    firsts, seconds = {a for a, b in pairs}, {b for a, b in pairs}
+    for a in firsts:
+        for b in seconds:
+            composed = nfc.normalize_str(chr(a) + chr(b))
+            assert (len(composed) == 1) == ((a, b) in pairs) or len(decomposed[a]) > 1, (hex(a), hex(b))
+    return sorted((a, b, c) for (a, b), c in pairs.items())
+
+
+def charsmap(key):
+    """A Precompiled that maps `key` to Q: a double array of Darts-clone with a block of 256 units for every byte."""
+    trie = bytearray(4 * 256 * (len(key) + 2))
+    put = lambda unit, value: trie.__setitem__(slice(4 * unit, 4 * unit + 4), value.to_bytes(4, "little"))
+    put(0, 256 << 10)
+    for i, byte in enumerate(key):
+        unit, child = 256 * (i + 1) ^ byte, 256 * (i + 2)
+        put(unit, (unit ^ child) << 10 | (i + 1 == len(key)) << 8 | byte)
+    put(256 * (len(key) + 1), 1 << 31)
+    return normalizers.Precompiled(len(trie).to_bytes(4, "little") + bytes(trie) + b"Q\0")
+
+
+def probe_graphemes():
+    """Where grapheme clusters of less than 6 bytes end: Precompiled replaces those as a whole. Only what shows there is
+    asked for: regional indicators and conjuncts are always longer."""
+    joined = lambda m, text: m.normalize_str(text) == "Q"
+    x = charsmap(b"x")
+    extend = [c for c in CODE_POINTS if joined(x, "x" + chr(c))]
+    prepend, control = [], []
+    for c in CODE_POINTS:
+        key = charsmap(chr(c).encode())
+        if joined(key, chr(c) + "x"):
+            prepend.append(c)
+        # Longer ones would not show.
+        if c < 0x10000 and not joined(key, chr(c) + "\u0301"):
+            control.append(c)
+    assert 0x600 in prepend and joined(charsmap(b"\r"), "\r\n")
+    sign = charsmap("\u00a9".encode())
+    picture = [c for c in CODE_POINTS if c not in set_of(extend) and
+               sign.normalize_str("\u00a9\u200d" + chr(c)) != "Q" + chr(c)]
+    number = charsmap("\u0600".encode())
+
+    def after(jamo):
+        return [c for c in CODE_POINTS if c != 0x600 and c not in set_of(extend) and
+                number.normalize_str("\u0600" + jamo + chr(c)) != "Q" + chr(c)]
+
+    trailing = after("\uac01")
+    vowel = [c for c in after("\uac00") if c not in set_of(trailing)]
+    assert after("\u1160") == after("\uac00") and after("\u11a8") == trailing
+    leading = [c for c in after("\u1100") if c not in set_of(vowel)]
+    assert set(HANGUL) <= set(leading) and not set(leading) & set(trailing)
+    # Within longer clusters every character is mapped by itself, which shows at a mark behind the last one.
+    ka, link = "\u0915", "\u094d"
+    map_ka = charsmap(ka.encode())
+    apart = lambda m, text: not m.normalize_str(text).endswith("Q")
+    wide = [c for c in CODE_POINTS if 0x800 <= c < 0x10000 and c not in set_of(extend) and c not in set_of(control)]
+    consonant = [c for c in wide if apart(charsmap(chr(c).encode()), ka + link + chr(c) + "\u0301")]
+    assert consonant == [c for c in CODE_POINTS if c not in set_of(extend) and
+                         apart(map_ka, chr(c) + link + ka + "\u0301") and c not in set_of(prepend)]
+    linker = [c for c in extend if apart(map_ka, ka + chr(c) + ka + "\u0301")]
+    in_conjunct = [c for c in extend if apart(map_ka, ka + link + chr(c) + ka + "\u0301")]
+    in_picture = [c for c in extend if apart(sign, "\u231a" + chr(c) + "\u200d\u00a9\u0301")]
+    return {
+        "kLinker": ("Grapheme clusters: what links consonants.", linker),
+        "kInConjunct": ("Grapheme clusters: what may stand between a linker and a consonant.", in_conjunct),
+        "kInPicture": ("Grapheme clusters: what may stand between a pictograph and a ZWJ.", in_picture),
+        "kConsonant": ("Grapheme clusters: consonants that link.", consonant),
+        "kExtend": ("Grapheme clusters: what continues one (Extend, SpacingMark, ZWJ).", extend),
+        "kPrepend": ("Grapheme clusters: what joins the next character.", prepend),
+        "kControl": ("Grapheme clusters: what stands alone, below U+10000.", control),
+        "kPicture": ("Grapheme clusters: what joins a pictograph behind a ZWJ.", picture),
+        "kLeading": ("Grapheme clusters: Hangul L.", [c for c in leading if c not in HANGUL]),
+        "kVowel": ("Grapheme clusters: Hangul V.", vowel),
+        "kTrailing": ("Grapheme clusters: Hangul T.", trailing),
+    }
+
+
 def main():
     assert tokenizers.__version__ == EXPECTED, f"tokenizers {EXPECTED} is needed, not {tokenizers.__version__}"
     output = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("unicode_tables.inc")
@@ -146,6 +245,21 @@ def main():
             regex_space.append(c)
     assert regex_space == space, "the regex and the standard library differ in what a space is"
 
+    # What the tokenizers other than WordPiece need.
+    nfkd, nfc, accents = normalizers.NFKD(), normalizers.NFC(), normalizers.StripAccents()
+    compatible = {c: nfkd.normalize_str(chr(c)) for c in CODE_POINTS}
+    combining = [c for c in CODE_POINTS if accents.normalize_str(chr(c)) == ""]
+    for c in CODE_POINTS:
+        assert all(compatible[ord(d)] == d for d in compatible[c]), hex(c)
+        assert c not in HANGUL or compatible[c] == decomposed[c], hex(c)
+    strip, lowercase = normalizers.Strip(), normalizers.Lowercase()
+    for c in CODE_POINTS:
+        assert (strip.normalize_str("a" + chr(c)) == "a") == (c in set_of(space)), hex(c)
+        assert lowercase.normalize_str(chr(c)) == lowered.get(c, chr(c)), hex(c)
+    compositions = probe_compositions(decomposed, nfc)
+    letters, numbers, onig_space = (matching(p) for p in (r"\p{L}", r"\p{N}", r"\s"))
+    graphemes = probe_graphemes()
+
     def write_ranges(f, name, what, points):
         f.write(f"// {what}\ninline constexpr Range {name}[] = {{\n")
         line = "   "
@@ -184,6 +298,26 @@ def main():
             f, "kDecomposition", "Full canonical decompositions but Hangul: code point, length, code points.",
             {c: t for c, t in decomposed.items() if t != chr(c) and c not in HANGUL},
         )
+        write_pairs(
+            f, "kCompatibility", "Full compatibility decompositions that are not the canonical ones.",
+            {c: t for c, t in compatible.items() if t != decomposed[c]},
+        )
+        write_ranges(f, "kCombining", "What StripAccents removes.", combining)
+        write_ranges(f, "kLetter", "Oniguruma's \\p{L}.", letters)
+        write_ranges(f, "kNumber", "Oniguruma's \\p{N}.", numbers)
+        write_ranges(f, "kOnigSpace", "Oniguruma's \\s.", onig_space)
+        for name, (what, points) in graphemes.items():
+            write_ranges(f, name, what, points)
+        f.write("// Primary composites but Hangul: first, second, composite.\n")
+        f.write("inline constexpr uint32_t kComposition[] = {\n")
+        line = "   "
+        for first, second, c in compositions:
+            item = f" 0x{first:X}, 0x{second:X}, 0x{c:X},"
+            if len(line) + len(item) > 118:
+                f.write(line + "\n")
+                line = "   "
+            line += item
+        f.write(line + "\n};\n\n")
         f.write("// Canonical combining classes other than 0.\ninline constexpr ClassRange kCombiningClass[] = {\n")
         line, items = "   ", []
         for c, k in sorted(classes.items()):

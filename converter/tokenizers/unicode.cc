@@ -87,6 +87,29 @@ bool mark(uint32_t code_point) { return contains(kMarks, code_point); }
 bool space(uint32_t code_point) { return contains(kSpace, code_point); }
 bool punctuation(uint32_t code_point) { return contains(kPunctuation, code_point); }
 
+bool combining(uint32_t code_point) { return contains(kCombining, code_point); }
+bool letter(uint32_t code_point) { return contains(kLetter, code_point); }
+bool number(uint32_t code_point) { return contains(kNumber, code_point); }
+bool onig_space(uint32_t code_point) { return contains(kOnigSpace, code_point); }
+
+int cluster_part(uint32_t c) {
+  if (contains(kExtend, c)) {
+    const bool conjunct = contains(kInConjunct, c), linker = contains(kLinker, c), picture = contains(kInPicture, c);
+    return linker ? (picture ? 11 : 14) : conjunct ? 10 : picture ? 13 : 2;
+  }
+  if (c >= kHangulFirst && c <= kHangulLast) {
+    return (c - kHangulFirst) % 28 == 0 ? 8 : 9;
+  }
+  return contains(kControl, c)     ? 1
+         : contains(kPrepend, c)   ? 3
+         : contains(kPicture, c)   ? 4
+         : contains(kLeading, c)   ? 5
+         : contains(kVowel, c)     ? 6
+         : contains(kTrailing, c)  ? 7
+         : contains(kConsonant, c) ? 12
+                                   : 0;
+}
+
 uint8_t combining_class(uint32_t code_point) {
   const ClassRange* range = find(std::span<const ClassRange>(kCombiningClass), code_point);
   return range == nullptr ? 0 : range->combining_class;
@@ -108,6 +131,49 @@ std::vector<uint32_t> decompose(uint32_t code_point) {
     return jamo;
   }
   return look_up(mapping, code_point);
+}
+
+namespace {
+
+const Mapping& compatibility() {
+  static const Mapping mapping = read_mapping(kCompatibility);
+  return mapping;
+}
+
+}  // namespace
+
+bool compatible(uint32_t code_point) { return compatibility().count(code_point) != 0; }
+
+std::vector<uint32_t> decompose_compatible(uint32_t code_point) {
+  return compatible(code_point) ? look_up(compatibility(), code_point) : decompose(code_point);
+}
+
+std::vector<std::array<uint32_t, 3>> compositions() {
+  std::vector<std::array<uint32_t, 3>> pairs;
+  const std::span<const uint32_t> numbers(kComposition);
+  for (size_t at = 0; at < numbers.size(); at += 3) {
+    pairs.push_back({numbers[at], numbers[at + 1], numbers[at + 2]});
+  }
+  return pairs;
+}
+
+std::vector<bool> combines() {
+  std::vector<bool> result(0x110000);
+  std::vector<bool> composite(0x110000);
+  for (const auto& pair : compositions()) {
+    result[pair[1]] = true;
+    composite[pair[2]] = true;
+  }
+  for (const ClassRange& range : kCombiningClass) {
+    std::fill(result.begin() + range.first, result.begin() + range.last + 1, true);
+  }
+  for (const auto& [code_point, text] : read_mapping(kDecomposition)) {
+    result[code_point] = result[code_point] || !composite[code_point];
+  }
+  // Hangul vowels and trailing consonants.
+  std::fill(result.begin() + 0x1161, result.begin() + 0x1176, true);
+  std::fill(result.begin() + 0x11a8, result.begin() + 0x11c3, true);
+  return result;
 }
 
 std::vector<uint32_t> space_bounds() { return bounds(kSpace); }

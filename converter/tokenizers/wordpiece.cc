@@ -1,4 +1,4 @@
-// tokenizer.json and vocab.txt into a WordPieceTokenizer.
+// tokenizer.json, vocab.json and vocab.txt into a SourceTokenizer.
 #include "tokenizers/wordpiece.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ constexpr uint64_t kMaxId = 0x7fffffff;
 // The type of a component, "" without one.
 std::string type_of(const Field& field) { return field.has("type") ? field["type"].string() : ""; }
 
-void read_model(const Field& model, WordPieceTokenizer& tokenizer) {
+void read_model(const Field& model, SourceTokenizer& tokenizer) {
   std::string type = type_of(model);
   if (type.empty()) {
     // Old files do not say; `tokenizers` tries BPE, WordPiece, WordLevel and Unigram in this order.
@@ -23,20 +23,25 @@ void read_model(const Field& model, WordPieceTokenizer& tokenizer) {
            : model.get("vocab").json().is_array()                                 ? "Unigram"
                                                                                   : "WordLevel";
   }
+  if (type == "BPE") {
+    tokenizer.bpe = read_bpe_model(model);
+    tokenizer.vocabulary = read_vocabulary(model["vocab"]);
+    return;
+  }
   if (type != "WordPiece") {
-    model.fail("the type is \"" + type + "\"; WordPiece is what is implemented so far");
+    model.fail("the model " + type + " is not implemented");
   }
   tokenizer.unknown_token = model["unk_token"].string();
   tokenizer.continuation = model["continuing_subword_prefix"].string();
   tokenizer.max_word_chars = model["max_input_chars_per_word"].number(UINT64_MAX);
-  const Field vocabulary = model["vocab"];
-  for (const auto& [token, id] : vocabulary.object().items()) {
-    const Field field(vocabulary.where(), "\"" + token + "\"", id);
-    tokenizer.vocabulary[token] = static_cast<uint32_t>(field.number(kMaxId));
-  }
+  tokenizer.vocabulary = read_vocabulary(model["vocab"]);
 }
 
-void read_normalizer(const Field& normalizer, WordPieceTokenizer& tokenizer) {
+void read_normalizer(const Field& normalizer, SourceTokenizer& tokenizer) {
+  if (!tokenizer.is_wordpiece()) {
+    tokenizer.rules = read_text_rules(normalizer);
+    return;
+  }
   if (normalizer.is_null()) {
     tokenizer.set_normalizer(false, false, false, false);
     tokenizer.has_normalizer = false;
@@ -44,7 +49,7 @@ void read_normalizer(const Field& normalizer, WordPieceTokenizer& tokenizer) {
   }
   const std::string type = type_of(normalizer);
   if (type != "BertNormalizer" && !(type.empty() && normalizer.has("clean_text"))) {
-    normalizer.fail("the type is \"" + type + "\"; BertNormalizer is what is implemented so far");
+    normalizer.fail("the type is \"" + type + "\"; BertNormalizer is what is implemented for WordPiece");
   }
   std::optional<bool> strip;
   if (!normalizer.get("strip_accents").is_null()) {
@@ -83,40 +88,119 @@ std::vector<TemplateEntry> read_template(const Field& pieces, const Field& speci
   return entries;
 }
 
-void read_post_processor(const Field& processor, WordPieceTokenizer& tokenizer) {
+void set_templates(SourceTokenizer& tokenizer, const Field& processor, bool roberta) {
   constexpr int32_t a = TemplateEntry::kFirstText, b = TemplateEntry::kSecondText;
-  if (processor.is_null()) {
+  const auto sep = static_cast<int32_t>(processor["sep"][1].number(kMaxId));
+  const auto cls = static_cast<int32_t>(processor["cls"][1].number(kMaxId));
+  tokenizer.single = {{cls, 0}, {a, 0}, {sep, 0}};
+  if (roberta) {
+    tokenizer.pair = {{cls, 0}, {a, 0}, {sep, 0}, {sep, 0}, {b, 0}, {sep, 0}};
+  } else {
+    tokenizer.pair = {{cls, 0}, {a, 0}, {sep, 0}, {b, 1}, {sep, 1}};
+  }
+}
+
+void read_trim(const Field& processor, SourceTokenizer& tokenizer) {
+  tokenizer.has_trim = true;
+  if (!processor["trim_offsets"].boolean()) {
+    return;
+  }
+  if (tokenizer.is_wordpiece()) {
+    processor["trim_offsets"].fail("is not implemented for WordPiece, expected false");
+  }
+  tokenizer.rules.trim =
+      static_cast<uint8_t>(Rules::kTrim | (processor["add_prefix_space"].boolean() ? Rules::kPrefixed : 0));
+}
+
+void read_post_processor(const Field& processor, SourceTokenizer& tokenizer, bool first = true) {
+  constexpr int32_t a = TemplateEntry::kFirstText, b = TemplateEntry::kSecondText;
+  if (first) {
     tokenizer.single = {{a, 0}};
     tokenizer.pair = {{a, 0}, {b, 1}};
+  }
+  if (processor.is_null()) {
     return;
   }
   const std::string type = type_of(processor);
-  if (type == "TemplateProcessing") {
+  if (type == "Sequence" && first) {
+    const Field parts = processor["processors"];
+    bool has_template = false;
+    for (size_t i = 0; i < parts.array().size(); ++i) {
+      const bool trims = type_of(parts[i]) == "ByteLevel";
+      if (has_template || (trims && tokenizer.rules.trim != 0)) {
+        parts[i].fail("the post-processor is not implemented behind the ones before it");
+      }
+      has_template = has_template || !trims;
+      read_post_processor(parts[i], tokenizer, false);
+    }
+  } else if (type == "TemplateProcessing") {
     tokenizer.single = read_template(processor["single"], processor["special_tokens"], false);
     tokenizer.pair = read_template(processor["pair"], processor["special_tokens"], true);
   } else if (type == "BertProcessing") {
-    const auto sep = static_cast<int32_t>(processor["sep"][1].number(kMaxId));
-    const auto cls = static_cast<int32_t>(processor["cls"][1].number(kMaxId));
-    tokenizer.single = {{cls, 0}, {a, 0}, {sep, 0}};
-    tokenizer.pair = {{cls, 0}, {a, 0}, {sep, 0}, {b, 1}, {sep, 1}};
+    set_templates(tokenizer, processor, false);
+  } else if (type == "RobertaProcessing") {
+    set_templates(tokenizer, processor, true);
+    if (tokenizer.rules.trim != 0) {
+      processor.fail("the post-processor is not implemented behind the ones before it");
+    }
+    read_trim(processor, tokenizer);
+  } else if (type == "ByteLevel") {
+    read_trim(processor, tokenizer);
   } else {
-    processor.fail("the type is \"" + type +
-                   "\"; TemplateProcessing and BertProcessing are what is implemented so far for WordPiece");
+    processor.fail("the post-processor " + type + " is not implemented");
+  }
+}
+
+// The only way to split that is implemented for byte-level BPE.
+void read_byte_level(const Field& field, SourceTokenizer& tokenizer) {
+  const std::string type = type_of(field);
+  if (type == "Sequence") {
+    const Field parts = field["pretokenizers"];
+    if (parts.array().size() == 1) {
+      read_byte_level(parts[size_t{0}], tokenizer);
+      tokenizer.bpe->in_sequence = true;
+      return;
+    }
+    parts.fail("a Sequence of " + std::to_string(parts.array().size()) +
+               " pre-tokenizers is not implemented for byte-level BPE");
+  }
+  if (type != "ByteLevel") {
+    field.fail("the pre-tokenizer " + (type.empty() ? "null" : type) + " is not implemented for BPE");
+  }
+  tokenizer.bpe->add_prefix_space = field["add_prefix_space"].boolean();
+  tokenizer.bpe->split = field.get("use_regex").is_null() || field["use_regex"].boolean();
+}
+
+void read_pre_tokenizer(const Field& field, SourceTokenizer& tokenizer) {
+  if (tokenizer.bpe) {
+    read_byte_level(field, tokenizer);
+    return;
+  }
+  const std::string type = field.is_null() ? "null" : type_of(field);
+  if (type != "BertPreTokenizer") {
+    field.fail("the type is \"" + type + "\"; BertPreTokenizer is what is implemented for WordPiece");
   }
 }
 
 }  // namespace
 
-void WordPieceTokenizer::set_normalizer(bool clean_text, bool chinese_chars, std::optional<bool> strip,
+void SourceTokenizer::set_normalizer(bool clean_text, bool chinese_chars, std::optional<bool> strip,
                                         bool lowercase) {
   has_normalizer = true;
   strip_accents = strip;
   normalizer = {clean_text, chinese_chars, strip.value_or(lowercase), lowercase};
 }
 
-void WordPieceTokenizer::add_tokens(const std::vector<AddedToken>& tokens) {
-  std::optional<TextNormalizer> normalize;  // built when a token asks for it
+void SourceTokenizer::add_tokens(const std::vector<AddedToken>& tokens) {
+  std::optional<TextNormalizer> normalize;  // built when a token asks for it, as is
+  std::optional<RulesNormalizer> apply_rules;
   added.add(tokens, vocabulary, [&](const std::string& text) {
+    if (!is_wordpiece()) {
+      if (!apply_rules) {
+        apply_rules.emplace(CompiledRules(rules, "the normalizer"));
+      }
+      return (*apply_rules)(text);
+    }
     if (!normalize) {
       normalize.emplace(charmap());
     }
@@ -124,7 +208,7 @@ void WordPieceTokenizer::add_tokens(const std::vector<AddedToken>& tokens) {
   });
 }
 
-const CharMapTables& WordPieceTokenizer::charmap() {
+const CharMapTables& SourceTokenizer::charmap() {
   if (charmap_settings_ != normalizer) {
     charmap_ = build_charmap(normalizer);
     charmap_settings_ = normalizer;
@@ -150,19 +234,24 @@ AddedToken read_added_token(const Field& field) {
   return token;
 }
 
-WordPieceTokenizer read_tokenizer_json(const std::string& file, const nlohmann::json& json) {
+std::map<std::string, uint32_t> read_vocabulary(const Field& vocabulary) {
+  std::map<std::string, uint32_t> result;
+  for (const auto& [token, id] : vocabulary.object().items()) {
+    const Field field(vocabulary.where(), "\"" + token + "\"", id);
+    result[token] = static_cast<uint32_t>(field.number(kMaxId));
+  }
+  return result;
+}
+
+SourceTokenizer read_tokenizer_json(const std::string& file, const nlohmann::json& json) {
   const Field root(file, "", json);
   if (root.has("version") && root["version"].string() != "1.0") {
     root["version"].fail("expected \"1.0\", got \"" + root["version"].string() + "\"");
   }
-  WordPieceTokenizer tokenizer;
+  SourceTokenizer tokenizer;
   read_model(root["model"], tokenizer);
   read_normalizer(root.get("normalizer"), tokenizer);
-  const Field pre_tokenizer = root.get("pre_tokenizer");
-  const std::string type = pre_tokenizer.is_null() ? "null" : type_of(pre_tokenizer);
-  if (type != "BertPreTokenizer") {
-    pre_tokenizer.fail("the type is \"" + type + "\"; BertPreTokenizer is what is implemented so far");
-  }
+  read_pre_tokenizer(root.get("pre_tokenizer"), tokenizer);
   read_post_processor(root.get("post_processor"), tokenizer);
   std::vector<AddedToken> tokens;
   if (const Field added = root.get("added_tokens"); !added.is_null()) {

@@ -1,4 +1,4 @@
-// A WordPiece tokenizer as `tokenizers` would have it in memory, before it is compiled into tables.
+// A tokenizer as `tokenizers` would have it in memory, before it is compiled into tables.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "tokenizers/added_vocabulary.h"
+#include "tokenizers/bpe_model.h"
 #include "tokenizers/charmap.h"
 #include "tokenizers/files.h"
+#include "tokenizers/text_rules.h"
 
 namespace kinglet::convert {
 
@@ -19,7 +21,7 @@ struct TemplateEntry {
   static constexpr int32_t kFirstText = -1, kSecondText = -2;
 };
 
-struct WordPieceTokenizer {
+struct SourceTokenizer {
   std::map<std::string, uint32_t> vocabulary;
   std::string unknown_token = "[UNK]";
   std::string continuation = "##";
@@ -29,7 +31,12 @@ struct WordPieceTokenizer {
   std::optional<bool> strip_accents;  // as the file has it: normalizer.strip_accents is what it comes to
   AddedVocabulary added;
   std::vector<TemplateEntry> single, pair;
+  // Instead of WordPiece and its normaliser:
+  std::optional<BpeModel> bpe;
+  TextRules rules;
+  bool has_trim = false;  // the post-processor has the field trim_offsets, whatever it says
 
+  bool is_wordpiece() const { return !bpe; }
   void set_normalizer(bool clean_text, bool chinese_chars, std::optional<bool> strip, bool lowercase);
   // Adds tokens under the present normaliser.
   void add_tokens(const std::vector<AddedToken>& tokens);
@@ -43,10 +50,13 @@ struct WordPieceTokenizer {
 
 // tokenizer.json. Its truncation and padding are ignored. Throws Error, by name, for components that are not
 // implemented.
-WordPieceTokenizer read_tokenizer_json(const std::string& file, const nlohmann::json& json);
+SourceTokenizer read_tokenizer_json(const std::string& file, const nlohmann::json& json);
 
 // vocab.txt as Python reads it: universal newlines, later duplicates win.
 std::map<std::string, uint32_t> read_vocab_txt(const std::string& file, const std::string& text);
+
+// vocab.json: tokens and their ids.
+std::map<std::string, uint32_t> read_vocabulary(const Field& vocabulary);
 
 // An object with the keys of tokenizers.AddedToken; `normalized` may be missing.
 AddedToken read_added_token(const Field& field);

@@ -202,5 +202,6 @@ bool AddedTokenSearch<Stream>::next() {
 
 template class AddedTokenSearch<RawCursor>;
 template class AddedTokenSearch<Cursor>;
+template class AddedTokenSearch<Characters>;
 
 }  // namespace kinglet

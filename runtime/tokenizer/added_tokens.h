@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "tokenizer/characters.h"
 #include "tokenizer/charmap.h"
 #include "tokenizer/trie.h"
 #include "tokenizer/utf8.h"
@@ -81,7 +82,7 @@ class RawCursor {
 // Finds the tokens of a set in a piece, in order, as the AddedVocabulary of `tokenizers` does: leftmost, longest,
 // not overlapping; a match that its neighbours rule out is used up all the same; lstrip takes in the white space
 // before a match, back to where the last one ended, and rstrip the white space behind it, which the search for the
-// next match may still find something in. `Stream` is RawCursor or Cursor.
+// next match may still find something in. `Stream` is RawCursor, Cursor or Characters.
 //
 // At every character one walk down the trie: linear in the text for a given set, whose longest token bounds the walk.
 template <typename Stream>
@@ -127,5 +128,6 @@ class AddedTokenSearch {
 
 extern template class AddedTokenSearch<RawCursor>;
 extern template class AddedTokenSearch<Cursor>;
+extern template class AddedTokenSearch<Characters>;
 
 }  // namespace kinglet

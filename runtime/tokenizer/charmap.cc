@@ -7,6 +7,7 @@ namespace kinglet {
 namespace {
 
 constexpr uint32_t kMaxElements = 32;
+constexpr size_t kMaxLiteral = 16;  // bytes that are looked at, whatever the trie says
 
 constexpr uint8_t kLengthBits = 7, kCombiningBit = 1 << 5, kContinuesBit = 1 << 6, kLastBit = 1 << 7;
 
@@ -102,15 +103,58 @@ kinglet_status CharMap::open(const fmt::CharMap& table, CharMap* out, Error& err
   return KINGLET_OK;
 }
 
+kinglet_status CharMap::check_values(const fmt::CharMap& table, const flatbuffers::Vector<uint32_t>& trie,
+                                     Error& error) {
+  for (uint32_t i = 0; i < trie.size(); ++i) {
+    const uint32_t value = Trie::leaf_value(trie.data()[i]);
+    if (!Trie::is_leaf(trie.data()[i])) {
+      continue;
+    }
+    const char* what = value < kFirstExpansion ? "is no expansion" : check_entry(value, *table.expansions());
+    if (what != nullptr) {
+      return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.rules.literals: the value %u of unit %u %s", value, i, what);
+    }
+  }
+  return KINGLET_OK;
+}
+
+bool Elements::literal(const Piece& piece, uint32_t& entry) {
+  uint32_t node = piece.literals->root();
+  bool found = false;
+  for (size_t at = position_; at < piece.end && at - position_ < kMaxLiteral; ++at) {
+    node = piece.literals->step(node, piece.source[at]);
+    if (node == Trie::kNone) {
+      break;
+    }
+    if (Trie::has_value(node)) {
+      entry = piece.literals->value(node);
+      // `tokenizers` aligns what replaces a string with the last character of it.
+      end_ = at + 1;
+      found = true;
+    }
+  }
+  if (found) {
+    for (size_t at = position_; at < end_;) {
+      begin_ = at;
+      decode(piece.source, end_, at);
+    }
+    position_ = end_;
+  }
+  return found;
+}
+
 bool Elements::next(const Piece& piece, Element& element) {
   while (pending_ == Pending::none) {
     if (position_ >= piece.end) {
       return false;
     }
-    begin_ = position_;
-    code_point_ = decode(piece.source, piece.end, position_);
-    end_ = position_;
-    const uint32_t entry = piece.map.entry(code_point_);
+    uint32_t entry;
+    if (piece.literals == nullptr || !literal(piece, entry)) {
+      begin_ = position_;
+      code_point_ = decode(piece.source, piece.end, position_);
+      end_ = position_;
+      entry = piece.map.entry(code_point_);
+    }
     if (entry <= CharMap::kPunctuation) {
       element.length = encode_utf8(code_point_, element.bytes);
       element.kind = static_cast<CharClass>(entry);

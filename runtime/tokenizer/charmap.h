@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "tokenizer/trie.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer_generated.h"
 
@@ -32,6 +33,9 @@ class CharMap {
 
   static kinglet_status open(const fmt::CharMap& table, CharMap* out, Error& error);
 
+  // Checks that the values of a trie are entries.
+  static kinglet_status check_values(const fmt::CharMap& table, const flatbuffers::Vector<uint32_t>& trie, Error& error);
+
   uint32_t entry(uint32_t code_point) const {
     const uint32_t block = code_point >> 7;
     return block < block_count_ ? entries_[blocks_[block] * size_t{128} + (code_point & 127)] : rest_;
@@ -46,11 +50,15 @@ class CharMap {
   uint32_t rest_ = 0;
 };
 
+class Rules;
+
 // The part of a source between two added tokens: normalisation never looks beyond it.
 struct Piece {
   const Source& source;
   const CharMap& map;
   size_t end;
+  const Rules* rules = nullptr;    // of the models that have some
+  const Trie* literals = nullptr;  // strings that become something as a whole; their values are entries of the map
 };
 
 // Iterates over the elements of a piece in source order, dropped ones included. Copies are independent.
@@ -67,6 +75,7 @@ class Elements {
  private:
   enum class Pending : uint8_t { none, expansion, hangul, spaced };
 
+  bool literal(const Piece& piece, uint32_t& entry);
   void next_pending(Element& element);
 
   size_t position_;             // the next code point

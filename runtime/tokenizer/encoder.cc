@@ -257,7 +257,11 @@ void TextEncoder::plain_word(const uint8_t* bytes, size_t length, size_t begin) 
 }  // namespace
 
 void encode_text(const EncoderTables& tables, const Source& source, TextOutput& output) {
-  TextEncoder(tables, source, output).run();
+  if (tables.model == fmt::TokenModel::WordPiece) {
+    TextEncoder(tables, source, output).run();
+  } else {
+    encode_subwords(tables, source, output);
+  }
 }
 
 }  // namespace kinglet

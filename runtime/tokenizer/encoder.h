@@ -5,7 +5,9 @@
 #include <cstdint>
 
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/bpe.h"
 #include "tokenizer/charmap.h"
+#include "tokenizer/rules.h"
 #include "tokenizer/trie.h"
 #include "tokenizer/utf8.h"
 
@@ -21,6 +23,7 @@ struct AsciiTable {
 
 // Views of everything that encoding needs, checked by Tokenizer::open.
 struct EncoderTables {
+  fmt::TokenModel model = fmt::TokenModel::NONE;
   CharMap map;
   AsciiTable ascii;
   AddedTokens raw_tokens;
@@ -31,6 +34,9 @@ struct EncoderTables {
   bool has_continuation = false;
   uint32_t unknown = 0;
   uint64_t max_word_chars = 0;
+  // Of the other models.
+  Rules rules;
+  Bpe bpe;
 };
 
 // Where the tokens of one text go: entries `base`, base + 1, … of the arrays of `sink`, as many as `limit`.
@@ -44,6 +50,7 @@ struct TextOutput {
   int32_t type = 0;
   size_t prefix = 0;    // bytes before the text that offsets do not count
   size_t count = 0;     // tokens so far; those beyond `limit` are counted and not written
+  bool failed = false;  // a word cannot be encoded within fixed memory
 
   bool full() const { return count > limit; }
   void add(uint32_t id, size_t begin, size_t end) {
@@ -66,5 +73,8 @@ struct TextOutput {
 
 // Encodes one text. Stops early, with output.full(), at the end of the first word that goes beyond the limit.
 void encode_text(const EncoderTables& tables, const Source& source, TextOutput& output);
+
+// The same for the models other than WordPiece, which encode_text calls.
+void encode_subwords(const EncoderTables& tables, const Source& source, TextOutput& output);
 
 }  // namespace kinglet

@@ -45,6 +45,12 @@ void longest_first(size_t budget, size_t& first, size_t& second) {
   second = keep_second < second ? keep_second : second;
 }
 
+kinglet_status check_output(const TextOutput& output, Error& error) {
+  return output.failed ? fail(error, KINGLET_TOO_LONG,
+                              "a word of more than %u bytes cannot be cut where its tokens are sure", BpeWindow::kSize)
+                       : KINGLET_OK;
+}
+
 }  // namespace
 
 kinglet_status Tokenizer::open(const fmt::Tokenizer& table, uint32_t vocabulary, uint32_t type_count, Tokenizer* out,
@@ -100,25 +106,37 @@ kinglet_status Tokenizer::open_pool(uint32_t vocabulary, Error& error) const {
 }
 
 kinglet_status Tokenizer::open_model(Error& error) {
-  const fmt::WordPiece* model = table_->model_as_WordPiece();
-  if (model == nullptr) {
-    return fail(error, KINGLET_UNSUPPORTED, "tokenizer.model is of kind %u, expected 1 (WordPiece)",
-                static_cast<unsigned>(table_->model_type()));
+  tables_.model = table_->model_type();
+  switch (tables_.model) {
+    case fmt::TokenModel::WordPiece:
+      return open_wordpiece(*table_->model_as_WordPiece(), error);
+    case fmt::TokenModel::Bpe: {
+      const fmt::Bpe& model = *table_->model_as_Bpe();
+      KINGLET_TRY(Rules::open(*model.rules(), *table_->map(), &tables_.rules, error));
+      return Bpe::open(model, table_->token_count(), &tables_.bpe, error);
+    }
+    default:
+      return fail(error, KINGLET_UNSUPPORTED,
+                  "tokenizer.model is of kind %u, expected 1 (WordPiece) or 2 (Bpe)",
+                  static_cast<unsigned>(table_->model_type()));
   }
-  KINGLET_TRY(Trie::open(*model->trie(), table_->token_count(), "model.trie", &tables_.pieces, error));
-  if (model->unknown() >= table_->token_count()) {
-    return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.unknown is %u, expected less than %u", model->unknown(),
+}
+
+kinglet_status Tokenizer::open_wordpiece(const fmt::WordPiece& model, Error& error) {
+  KINGLET_TRY(Trie::open(*model.trie(), table_->token_count(), "model.trie", &tables_.pieces, error));
+  if (model.unknown() >= table_->token_count()) {
+    return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.unknown is %u, expected less than %u", model.unknown(),
                 table_->token_count());
   }
-  const auto& prefix = *model->continuation();
+  const auto& prefix = *model.continuation();
   tables_.continuation = tables_.pieces.root();
   tables_.has_continuation = true;
   for (uint32_t i = 0; i < prefix.size() && tables_.has_continuation; ++i) {
     tables_.continuation = tables_.pieces.step(tables_.continuation, static_cast<uint8_t>(prefix.data()[i]));
     tables_.has_continuation = tables_.continuation != Trie::kNone;
   }
-  tables_.unknown = model->unknown();
-  tables_.max_word_chars = model->max_word_chars();
+  tables_.unknown = model.unknown();
+  tables_.max_word_chars = model.max_word_chars();
   return KINGLET_OK;
 }
 
@@ -165,11 +183,13 @@ void Tokenizer::open_ascii() {
   }
 }
 
-size_t Tokenizer::count_tokens(std::string_view prefix, std::string_view text) const {
+kinglet_status Tokenizer::count_tokens(std::string_view prefix, std::string_view text, size_t* count,
+                                       Error& error) const {
   TextOutput output;
   output.limit = std::numeric_limits<size_t>::max();
   encode_text(tables_, Source(prefix, text), output);
-  return output.count;
+  *count = output.count;
+  return check_output(output, error);
 }
 
 kinglet_status Tokenizer::encode(std::string_view prefix, std::string_view text, const std::string_view* pair,
@@ -193,8 +213,8 @@ kinglet_status Tokenizer::encode(std::string_view prefix, std::string_view text,
   if (max_length != 0) {
     limits[0] = max_length - added;
     if (pair != nullptr) {
-      limits[0] = count_tokens(prefix, text);
-      limits[1] = count_tokens({}, *pair);
+      KINGLET_TRY(count_tokens(prefix, text, &limits[0], error));
+      KINGLET_TRY(count_tokens({}, *pair, &limits[1], error));
       longest_first(max_length - added, limits[0], limits[1]);
     }
   }
@@ -218,6 +238,7 @@ kinglet_status Tokenizer::encode(std::string_view prefix, std::string_view text,
       output.limit = limits[second];
       output.prefix = second ? 0 : prefix.size();
       encode_text(tables_, second ? Source({}, *pair) : Source(prefix, text), output);
+      KINGLET_TRY(check_output(output, error));
     }
     sink.truncated = sink.truncated || output.count > output.limit;
     sink.size += output.count < output.limit ? output.count : output.limit;

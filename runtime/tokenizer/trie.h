@@ -39,6 +39,9 @@ class Trie {
   }
 
   static bool has_value(uint32_t node) { return (node & (kLeaf | kValue)) != 0; }
+  // What the units themselves are, for checks of all values.
+  static bool is_leaf(uint32_t unit) { return (unit & kLeaf) != 0; }
+  static uint32_t leaf_value(uint32_t unit) { return unit >> kShift; }
   uint32_t value(uint32_t node) const { return (node & kLeaf ? node : units_[node >> kShift]) >> kShift; }
 
  private:

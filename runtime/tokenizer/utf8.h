@@ -96,4 +96,17 @@ inline uint8_t encode_utf8(uint32_t code_point, uint8_t* bytes) {
   return 4;
 }
 
+// Whether the bytes are well-formed.
+inline bool valid_utf8(const uint8_t* bytes, size_t count) {
+  const Source source({}, std::string_view(reinterpret_cast<const char*>(bytes), count));
+  for (size_t at = 0; at < count;) {
+    const size_t begin = at;
+    if (decode(source, count, at) == kReplacement &&
+        !(at - begin == 3 && bytes[begin] == 0xef && bytes[begin + 1] == 0xbf && bytes[begin + 2] == 0xbd)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace kinglet

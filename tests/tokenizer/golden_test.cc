@@ -70,6 +70,11 @@ TEST_CASE("all recordings") {
   const fs::path models = *shared / "models";
   CHECK(check(models / "tokens/wordpiece-cased-ko.jsonl", models / "tiny/bert-mlm-ko-cased") == 1132);
   CHECK(check(models / "tokens/wordpiece-mpnet.jsonl", models / "tiny/mpnet") == 1132);
+  CHECK(check(models / "tokens/byte-bpe-roberta.jsonl", models / "tiny/roberta-seqcls") == 1132);
+  CHECK(check(models / "tokens/byte-bpe-roberta.jsonl", models / "tiny/roberta-mlm") == 1132);  // raw files
+  CHECK(check(models / "tokens/byte-bpe-roberta.jsonl", models / "tiny/roberta-mlm-v5") == 1132);
+  CHECK(check(models / "tokens/byte-bpe-modernbert.jsonl", models / "tiny/modernbert-mlm") == 1132);
+  CHECK(check(models / "tokens/byte-bpe-modernbert.jsonl", models / "tiny/modernbert-seqcls-v5") == 1132);
   CHECK(check(models / "tokens/all-MiniLM-L6-v2.jsonl", models / "minilm-sst2") == 1132);  // vocab.txt only
   CHECK(check(models / "tokens/all-MiniLM-L6-v2.jsonl", models / "minilm-agnews") == 1132);  // tokenizer.json only
 }

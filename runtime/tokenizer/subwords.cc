@@ -1,0 +1,237 @@
+// The loops over pieces and words for the models other than WordPiece.
+#include <limits>
+#include <type_traits>
+
+#include "tokenizer/bpe.h"
+#include "tokenizer/byte_words.h"
+#include "tokenizer/encoder.h"
+
+namespace kinglet {
+namespace {
+
+constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
+
+// How many of a token's characters at either end are white space.
+struct Margins {
+  size_t leading = 0, trailing = 0;
+  bool inside = false;  // something else was there
+
+  void add(bool space) {
+    leading += space && !inside;
+    inside = inside || !space;
+    trailing = space ? trailing + 1 : 0;
+  }
+};
+
+class SubwordEncoder {
+ public:
+  SubwordEncoder(const EncoderTables& tables, const Source& source, TextOutput& output)
+      : tables_(tables), source_(source), output_(output) {}
+
+  void run();
+
+ private:
+  // All of these return false when no more tokens are wanted.
+  bool piece(size_t begin, size_t end);
+  template <typename Stream>
+  bool parts(const Piece& piece, const Stream& begin);
+  template <typename Stream>
+  bool words(const Piece& piece, const Stream& begin, uint64_t end);
+  template <typename Words>
+  bool bytes(Words& words);
+  template <typename Words>
+  bool long_word(Words& words);
+  template <typename Stream>
+  bool added(const Piece& piece, const AddedTokenSearch<Stream>& search);
+  bool tokens(uint32_t from, uint32_t to);
+  bool token(uint32_t id, uint32_t from, uint32_t to);
+  bool add(uint32_t id, size_t begin, size_t end, const Margins& margins);
+
+  const EncoderTables& tables_;
+  const Source& source_;
+  TextOutput& output_;
+  BpeWindow window_;
+};
+
+void SubwordEncoder::run() {
+  const Piece whole{source_, tables_.map, source_.size};
+  AddedTokenSearch<RawCursor> search(tables_.raw_tokens, tables_.neighbours, whole, RawCursor(0));
+  while (!tables_.raw_tokens.empty() && search.next()) {
+    if ((search.text().position() < search.start().position() &&
+         !piece(search.text().position(), search.start().position())) ||
+        !added(whole, search)) {
+      return;
+    }
+    search.consume();
+  }
+  piece(search.text().position(), source_.size);
+}
+
+// The text between two tokens found in the raw text.
+bool SubwordEncoder::piece(size_t begin, size_t end) {
+  const Rules& rules = tables_.rules;
+  if ((rules.strip() & (Rules::kLeftBefore | Rules::kRightBefore)) != 0) {
+    strip_piece(source_, rules, begin, end);
+  }
+  const Piece piece{source_, tables_.map, end, &rules, rules.has_literals() ? &rules.literals() : nullptr};
+  return rules.identity() ? parts(piece, RawCursor(begin)) : parts(piece, Characters(begin));
+}
+
+// The text between two tokens found in the normalised text.
+template <typename Stream>
+bool SubwordEncoder::parts(const Piece& piece, const Stream& begin) {
+  if (tables_.normalized_tokens.empty()) {
+    return words(piece, begin, kNoEnd);
+  }
+  AddedTokenSearch<Stream> search(tables_.normalized_tokens, tables_.neighbours, piece, begin);
+  while (search.next()) {
+    if ((search.text().index() < search.start().index() && !words(piece, search.text(), search.start().index())) ||
+        !added(piece, search)) {
+      return false;
+    }
+    search.consume();
+  }
+  return words(piece, search.text(), kNoEnd);
+}
+
+template <typename Stream>
+bool SubwordEncoder::words(const Piece& piece, const Stream& begin, uint64_t end) {
+  ByteWords<Stream> words(tables_.bpe, piece, begin, end);
+  while (words.begin()) {
+    if (!bytes(words)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+template <typename Words>
+bool SubwordEncoder::bytes(Words& words) {
+  window_.clear();
+  if (!words.fill(window_)) {
+    return long_word(words);
+  }
+  const uint32_t id = window_.whole(tables_.bpe);
+  if (id != Bpe::kNone) {
+    return token(id, 0, window_.size());
+  }
+  window_.merge(tables_.bpe, 0, window_.size());
+  return tokens(0, window_.size());
+}
+
+// A word that does not fit into the window; BpeWindow says why its parts are right.
+template <typename Words>
+bool SubwordEncoder::long_word(Words& words) {
+  constexpr uint32_t kPart = BpeWindow::kSize / 4 * 3, kCut = BpeWindow::kSize / 2, kTries = 16;
+  const Bpe& bpe = tables_.bpe;
+  bool complete = false;
+  uint32_t first = Bpe::kNone, first_end = 0;  // the token that the last cut was found right for
+  for (;;) {
+    const uint32_t size = window_.size();
+    const uint32_t to = complete ? size : kPart;
+    window_.merge(bpe, 0, to);
+    bool found = first == Bpe::kNone || (window_.id(0) == first && window_.next(0) == first_end);
+    if (complete && found) {
+      return tokens(0, size);
+    }
+    uint32_t cut = 0;
+    for (uint32_t attempt = 0; found && attempt < kTries; ++attempt) {
+      uint32_t before = 0;
+      for (cut = 0; cut < kCut - attempt * (kCut / 2 / kTries); cut = window_.next(cut)) {
+        before = cut;
+      }
+      const uint32_t id = window_.id(before);
+      window_.merge(bpe, cut, size);
+      first = window_.id(cut);
+      first_end = window_.next(cut);
+      window_.merge(bpe, before, first_end);
+      if (window_.id(before) == id && window_.next(before) == cut && window_.id(cut) == first &&
+          window_.next(cut) == first_end) {
+        break;
+      }
+      window_.merge(bpe, 0, to);
+      found = attempt + 1 < kTries;
+    }
+    if (!found) {
+      output_.failed = true;
+      return false;
+    }
+    if (!tokens(0, cut)) {
+      return false;
+    }
+    first_end -= cut;
+    window_.shift(cut);
+    complete = words.fill(window_);
+  }
+}
+
+bool SubwordEncoder::tokens(uint32_t from, uint32_t to) {
+  for (uint32_t at = from; at < to; at = window_.next(at)) {
+    if (!token(window_.id(at), at, window_.next(at))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool SubwordEncoder::token(uint32_t id, uint32_t from, uint32_t to) {
+  Margins margins;
+  if (tables_.rules.trim() != 0 && (window_.byte(from) == ' ' || window_.byte(to - 1) == ' ')) {
+    for (uint32_t i = from; i < to; ++i) {
+      margins.add(window_.byte(i) == ' ');
+    }
+  }
+  return add(id, window_.begin(from), window_.end(to - 1), margins);
+}
+
+// A token that was found in the text.
+template <typename Stream>
+bool SubwordEncoder::added(const Piece& piece, const AddedTokenSearch<Stream>& search) {
+  size_t begin, end;
+  if (!search.range(begin, end)) {
+    return true;
+  }
+  Margins margins;
+  if (tables_.rules.trim() != 0) {
+    Element element;
+    Stream look = search.start();
+    while (look.index() < search.stop().index() && look.next(piece, element)) {
+      // The letter that stands for a space in byte-level vocabularies counts as one too.
+      margins.add(code_point(element) == 0x120 || tables_.neighbours.spaces.contains(element));
+    }
+  }
+  return add(search.id(), begin, end, margins);
+}
+
+// As process_offsets of the post-processor ByteLevel: margins are taken off the range in characters of the source.
+bool SubwordEncoder::add(uint32_t id, size_t begin, size_t end, const Margins& margins) {
+  if (margins.leading != 0 || margins.trailing != 0) {
+    const bool keep = (tables_.rules.trim() & Rules::kPrefixed) != 0 && margins.leading == 1 &&
+                      (output_.count == 0 || begin == 0);
+    size_t chars = 0;
+    for (size_t at = begin; at < end; ++chars) {
+      decode(source_, end, at);
+    }
+    const size_t leading = keep ? 0 : margins.leading;
+    const size_t skipped = leading < chars ? leading : chars;
+    size_t left = chars > margins.trailing ? chars - margins.trailing : 0;
+    left = left > skipped ? left : skipped;
+    size_t at = begin;
+    for (size_t i = 0; i < left; ++i) {
+      begin = i == skipped ? at : begin;
+      decode(source_, end, at);
+    }
+    begin = left == skipped ? at : begin;
+    end = at;
+  }
+  output_.add(id, begin, end);
+  return !output_.full();
+}
+
+}  // namespace
+
+void encode_subwords(const EncoderTables& tables, const Source& source, TextOutput& output) {
+  SubwordEncoder(tables, source, output).run();
+}
+
+}  // namespace kinglet
