@@ -7,6 +7,7 @@
 #include <set>
 
 #include "error.h"
+#include "tokenizers/convert_slow.h"
 
 namespace kinglet::convert {
 namespace {
@@ -29,7 +30,15 @@ const std::set<std::string> kGeneric = {"PreTrainedTokenizer", "TokenizersBacken
 // Of model types whose tokenizer is none of those above.
 const std::map<std::string, std::string> kOtherTypes = {
     {"mpnet", "MPNetTokenizer"}, {"roberta", "RobertaTokenizer"}, {"longformer", "LongformerTokenizer"},
-    {"deberta", "DebertaTokenizer"}, {"modernbert", "PreTrainedTokenizer"}};
+    {"deberta", "DebertaTokenizer"}, {"modernbert", "PreTrainedTokenizer"}, {"albert", "AlbertTokenizer"},
+    {"xlm-roberta", "XLMRobertaTokenizer"}, {"camembert", "CamembertTokenizer"}, {"deberta-v2", "DebertaV2Tokenizer"}};
+
+// Classes with a file of SentencePiece's, and its name.
+const std::map<std::string, std::string> kSentencePiece = {
+    {"AlbertTokenizer", "spiece.model"},
+    {"XLMRobertaTokenizer", "sentencepiece.bpe.model"},
+    {"CamembertTokenizer", "sentencepiece.bpe.model"},
+    {"DebertaV2Tokenizer", "spm.model"}};
 
 // Model types whose tokenizer is one of those, for folders that do not name a class.
 const std::set<std::string> kBertLikeTypes = {"bert",     "distilbert", "electra",       "mobilebert", "convbert",
@@ -59,6 +68,7 @@ class Loader {
   void read_specials(const std::string& class_name);
   void convert_slow();
   void convert_slow_bytes(bool roberta);
+  void convert_slow_pieces(const std::string& name, const std::string& file);
   std::string special_token(const std::string& key) const;
   int32_t id_after_adding(const std::string& content) const;
   void override_byte_level(bool roberta);
@@ -84,17 +94,19 @@ std::optional<LoadedTokenizer> Loader::load() {
   std::error_code code;
   const bool raw = fs::exists(folder_ / "vocab.txt", code) ||
                    (fs::exists(folder_ / "vocab.json", code) && fs::exists(folder_ / "merges.txt", code));
-  if (!tokenizer_json_ && !raw) {
+  const std::string name = class_name();
+  const auto pieces = kSentencePiece.find(name);
+  if (!tokenizer_json_ && !raw && (pieces == kSentencePiece.end() || !fs::exists(folder_ / pieces->second, code))) {
     refuse_other_models();
     return std::nullopt;
   }
-  const std::string name = class_name();
   const bool generic = kGeneric.count(name) != 0;
   if (tokenizer_json_) {
     tokenizer_ = read_tokenizer_json(path("tokenizer.json"), *tokenizer_json_);
   }
   const bool byte_level = kRobertaLike.count(name) != 0 || name == "DebertaTokenizer";
-  if (!generic && !byte_level && name != "MPNetTokenizer" && kBertLike.count(name) == 0) {
+  if (!generic && !byte_level && pieces == kSentencePiece.end() && name != "MPNetTokenizer" &&
+      kBertLike.count(name) == 0) {
     throw Error(path("tokenizer_config.json") + ": tokenizer_class: \"" + name + "\" is not implemented");
   }
   for (const char* side : {"truncation_side", "padding_side"}) {
@@ -124,6 +136,8 @@ std::optional<LoadedTokenizer> Loader::load() {
   if (!tokenizer_json_) {
     if (byte_level) {
       convert_slow_bytes(kRobertaLike.count(name) != 0);
+    } else if (pieces != kSentencePiece.end()) {
+      convert_slow_pieces(name, pieces->second);
     } else if (kBertLike.count(name) != 0) {
       convert_slow();
     } else {
@@ -133,7 +147,7 @@ std::optional<LoadedTokenizer> Loader::load() {
   add_tokens();
   if (tokenizer_.bpe) {
     override_byte_level(kRobertaLike.count(name) != 0);
-  } else if (!generic && !byte_level) {
+  } else if (tokenizer_.is_wordpiece() && (name == "MPNetTokenizer" || kBertLike.count(name) != 0)) {
     override_normalizer(name != "MPNetTokenizer");
   }
   return LoadedTokenizer{std::move(tokenizer_), model_max_length()};
@@ -284,10 +298,17 @@ void Loader::read_specials(const std::string& class_name) {
                                                       {"unk_token", "[UNK]"}, {"sep_token", "[SEP]"},
                                                       {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"},
                                                       {"mask_token", "[MASK]"}};
+  const std::map<std::string, std::string> albert = {{"bos_token", "[CLS]"}, {"eos_token", "[SEP]"},
+                                                     {"unk_token", "<unk>"}, {"sep_token", "[SEP]"},
+                                                     {"pad_token", "<pad>"}, {"cls_token", "[CLS]"},
+                                                     {"mask_token", "[MASK]"}};
   const bool is_mpnet = class_name == "MPNetTokenizer", is_roberta = kRobertaLike.count(class_name) != 0;
+  const bool is_camembert = class_name == "CamembertTokenizer", is_albert = class_name == "AlbertTokenizer";
+  const bool is_xlmr = class_name == "XLMRobertaTokenizer", is_deberta_v2 = class_name == "DebertaV2Tokenizer";
   const auto& defaults = is_mpnet                           ? mpnet
-                         : is_roberta                       ? roberta
-                         : class_name == "DebertaTokenizer" ? deberta
+                         : is_roberta || is_camembert || is_xlmr ? roberta
+                         : is_albert                        ? albert
+                         : class_name == "DebertaTokenizer" || is_deberta_v2 ? deberta
                                                             : bert;
   for (const char* key : kSpecialKeys) {
     const bool given = config_.contains(key);
@@ -309,13 +330,18 @@ void Loader::read_specials(const std::string& class_name) {
       special.token.special = false;
       special.token.lstrip = std::string(key) == "mask_token";
     }
-    if (special.plain && std::string(key) == "mask_token" && (is_roberta || class_name == "DebertaTokenizer")) {
+    if (special.plain && std::string(key) == "mask_token" &&
+        (is_roberta || class_name == "DebertaTokenizer" || is_albert || is_xlmr || is_camembert)) {
       special.plain = false;
-      special.token.special = false;
+      special.token.special = is_camembert;
       special.token.lstrip = true;
-      if (is_roberta) {
+      if (is_roberta || is_albert) {
         special.token.normalized = false;
       }
+    }
+    if (special.plain && is_deberta_v2 && !tokenizer_json_ && std::string(key) == "unk_token") {
+      special.plain = false;
+      special.token.normalized = true;
     }
     // The slow tokenizer, of which the fast one is made, gives these options to all of them.
     if (special.plain && is_roberta && !tokenizer_json_) {
@@ -325,6 +351,9 @@ void Loader::read_specials(const std::string& class_name) {
     if (!special.token.content.empty()) {
       specials_.emplace_back(key, special);
     }
+  }
+  if (is_camembert && !config_.contains("additional_special_tokens")) {
+    config_["additional_special_tokens"] = {"<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"};
   }
   if (const Field more = config("additional_special_tokens"); !more.is_null()) {
     for (size_t i = 0; i < more.array().size(); ++i) {
@@ -387,7 +416,11 @@ int32_t Loader::id_after_adding(const std::string& content) const {
     all.push_back(special->token);
   }
   added.add(all, tokenizer_.vocabulary, [](const std::string& text) { return text; });
-  return static_cast<int32_t>(added.id(content, tokenizer_.vocabulary).value());
+  const auto id = added.id(content, tokenizer_.vocabulary);
+  if (!id) {
+    throw Error(folder_.string() + ": the vocabulary lacks \"" + content + "\", which the tokenizer's template needs");
+  }
+  return static_cast<int32_t>(*id);
 }
 
 // RobertaConverter and DebertaConverter.
@@ -408,6 +441,35 @@ void Loader::convert_slow_bytes(bool roberta) {
     tokenizer_.has_trim = true;
   } else {
     tokenizer_.pair = {{cls, 0}, {a, 0}, {sep, 0}, {b, 1}, {sep, 1}};
+  }
+}
+
+void Loader::convert_slow_pieces(const std::string& name, const std::string& file) {
+  if (!fs::exists(folder_ / file)) {
+    throw Error(folder_.string() + ": expected tokenizer.json or " + file);
+  }
+  const auto flag = [&](const char* key, bool value) { return config(key).is_null() ? value : config(key).boolean(); };
+  if (name == "DebertaV2Tokenizer" && flag("split_by_punct", false)) {
+    config("split_by_punct").fail("is not implemented, expected false");
+  }
+  if (!flag("add_prefix_space", true)) {
+    config("add_prefix_space").fail("is not implemented for SentencePiece files, expected true");
+  }
+  SlowSettings settings;
+  settings.class_name = name;
+  settings.lower_case = flag("do_lower_case", name == "AlbertTokenizer");
+  settings.keep_accents = flag("keep_accents", false);
+  tokenizer_ = convert_sentencepiece(path(file.c_str()), read_sentencepiece(path(file.c_str()), read_file(folder_ / file)),
+                                     settings);
+  constexpr int32_t a = TemplateEntry::kFirstText, b = TemplateEntry::kSecondText;
+  if (name == "AlbertTokenizer" || name == "DebertaV2Tokenizer") {
+    const int32_t cls = id_after_adding("[CLS]"), sep = id_after_adding("[SEP]");
+    tokenizer_.single = {{cls, 0}, {a, 0}, {sep, 0}};
+    tokenizer_.pair = {{cls, 0}, {a, 0}, {sep, 0}, {b, 1}, {sep, 1}};
+  } else {
+    const int32_t cls = id_after_adding("<s>"), sep = id_after_adding("</s>");
+    tokenizer_.single = {{cls, 0}, {a, 0}, {sep, 0}};
+    tokenizer_.pair = {{cls, 0}, {a, 0}, {sep, 0}, {sep, 0}, {b, 0}, {sep, 0}};
   }
 }
 

@@ -64,6 +64,7 @@ class CompiledSource : public CompiledTokenizer {
   std::vector<uint32_t> trie_;
   std::optional<CompiledRules> rules_;
   std::optional<CompiledBpe> bpe_;
+  std::optional<CompiledUnigram> unigram_;
   AddedTables raw_, normalized_;
   bool needs_word_chars_ = false;
 };
@@ -94,7 +95,11 @@ void CompiledSource::compile_model() {
   if (!tokenizer.is_wordpiece()) {
     rules_.emplace(tokenizer.rules, "the tokenizer's normalizer");
     map_ = rules_->map();
-    bpe_.emplace(*tokenizer.bpe, tokenizer.vocabulary);
+    if (tokenizer.bpe) {
+      bpe_.emplace(*tokenizer.bpe, tokenizer.vocabulary);
+    } else {
+      unigram_.emplace(*tokenizer.unigram, size_);
+    }
     return;
   }
   const auto unknown = tokenizer.vocabulary.find(tokenizer.unknown_token);
@@ -136,9 +141,9 @@ void CompiledSource::compile_pool() {
 }
 
 flatbuffers::Offset<void> CompiledSource::write_model(flatbuffers::FlatBufferBuilder& builder) const {
-  if (bpe_) {
+  if (rules_) {
     const auto rules = rules_->write(builder);
-    return bpe_->write(builder, rules).Union();
+    return bpe_ ? bpe_->write(builder, rules).Union() : unigram_->write(builder, rules).Union();
   }
   const SourceTokenizer& tokenizer = loaded_.tokenizer;
   const auto trie = builder.CreateVector(trie_);
@@ -161,6 +166,9 @@ flatbuffers::Offset<fmt::Tokenizer> CompiledSource::write(flatbuffers::FlatBuffe
     return builder.CreateVectorOfStructs(pieces);
   };
   const auto model = write_model(builder);
+  const fmt::TokenModel kind = bpe_       ? fmt::TokenModel::Bpe
+                               : unigram_ ? fmt::TokenModel::Unigram
+                                          : fmt::TokenModel::WordPiece;
   const auto pool = builder.CreateVector(pool_);
   const auto pool_index = builder.CreateVector(pool_index_);
   const auto map = map_.write(builder);
@@ -171,7 +179,7 @@ flatbuffers::Offset<fmt::Tokenizer> CompiledSource::write(flatbuffers::FlatBuffe
   const auto single = write_template(tokenizer.single);
   const auto pair = write_template(tokenizer.pair);
   return fmt::CreateTokenizer(builder, static_cast<uint32_t>(loaded_.model_max_length), size_, pool, pool_index, map,
-                              bpe_ ? fmt::TokenModel::Bpe : fmt::TokenModel::WordPiece, model, raw, normalized, spaces, word_chars, single,
+                              kind, model, raw, normalized, spaces, word_chars, single,
                               pair);
 }
 

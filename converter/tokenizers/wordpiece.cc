@@ -28,6 +28,11 @@ void read_model(const Field& model, SourceTokenizer& tokenizer) {
     tokenizer.vocabulary = read_vocabulary(model["vocab"]);
     return;
   }
+  if (type == "Unigram") {
+    tokenizer.unigram = read_unigram_model(model);
+    tokenizer.vocabulary = vocabulary_of(*tokenizer.unigram);
+    return;
+  }
   if (type != "WordPiece") {
     model.fail("the model " + type + " is not implemented");
   }
@@ -174,6 +179,10 @@ void read_byte_level(const Field& field, SourceTokenizer& tokenizer) {
 void read_pre_tokenizer(const Field& field, SourceTokenizer& tokenizer) {
   if (tokenizer.bpe) {
     read_byte_level(field, tokenizer);
+    return;
+  }
+  if (tokenizer.unigram) {
+    read_metaspace(field, *tokenizer.unigram);
     return;
   }
   const std::string type = field.is_null() ? "null" : type_of(field);

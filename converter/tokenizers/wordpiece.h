@@ -12,6 +12,7 @@
 #include "tokenizers/charmap.h"
 #include "tokenizers/files.h"
 #include "tokenizers/text_rules.h"
+#include "tokenizers/unigram_model.h"
 
 namespace kinglet::convert {
 
@@ -33,10 +34,11 @@ struct SourceTokenizer {
   std::vector<TemplateEntry> single, pair;
   // Instead of WordPiece and its normaliser:
   std::optional<BpeModel> bpe;
+  std::optional<UnigramModel> unigram;
   TextRules rules;
   bool has_trim = false;  // the post-processor has the field trim_offsets, whatever it says
 
-  bool is_wordpiece() const { return !bpe; }
+  bool is_wordpiece() const { return !bpe && !unigram; }
   void set_normalizer(bool clean_text, bool chinese_chars, std::optional<bool> strip, bool lowercase);
   // Adds tokens under the present normaliser.
   void add_tokens(const std::vector<AddedToken>& tokens);

@@ -9,6 +9,7 @@
 #include "tokenizer/charmap.h"
 #include "tokenizer/rules.h"
 #include "tokenizer/trie.h"
+#include "tokenizer/unigram.h"
 #include "tokenizer/utf8.h"
 
 namespace kinglet {
@@ -37,6 +38,7 @@ struct EncoderTables {
   // Of the other models.
   Rules rules;
   Bpe bpe;
+  Unigram unigram;
 };
 
 // Where the tokens of one text go: entries `base`, base + 1, … of the arrays of `sink`, as many as `limit`.
@@ -53,6 +55,12 @@ struct TextOutput {
   bool failed = false;  // a word cannot be encoded within fixed memory
 
   bool full() const { return count > limit; }
+  // Lets the tokens from number `first` on end at `end`.
+  void extend(size_t first, size_t end) {
+    for (size_t i = first; i < count && i < limit && base + i < capacity && offsets != nullptr; ++i) {
+      offsets[base + i].end = static_cast<uint32_t>(end > prefix ? end - prefix : 0);
+    }
+  }
   void add(uint32_t id, size_t begin, size_t end) {
     const size_t at = base + count;
     if (count < limit && at < capacity) {

@@ -5,6 +5,8 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/byte_words.h"
 #include "tokenizer/encoder.h"
+#include "tokenizer/marked_words.h"
+#include "tokenizer/unigram.h"
 
 namespace kinglet {
 namespace {
@@ -25,8 +27,9 @@ struct Margins {
 
 class SubwordEncoder {
  public:
-  SubwordEncoder(const EncoderTables& tables, const Source& source, TextOutput& output)
-      : tables_(tables), source_(source), output_(output) {}
+  SubwordEncoder(const EncoderTables& tables, const Source& source, TextOutput& output, BpeWindow& window,
+                 UnigramWindow& unigram)
+      : tables_(tables), source_(source), output_(output), window_(window), unigram_(unigram) {}
 
   void run();
 
@@ -37,6 +40,10 @@ class SubwordEncoder {
   bool parts(const Piece& piece, const Stream& begin);
   template <typename Stream>
   bool words(const Piece& piece, const Stream& begin, uint64_t end);
+  template <typename Words>
+  bool pieces(Words& words);
+  bool path();
+  bool end_unknown();
   template <typename Words>
   bool bytes(Words& words);
   template <typename Words>
@@ -50,7 +57,16 @@ class SubwordEncoder {
   const EncoderTables& tables_;
   const Source& source_;
   TextOutput& output_;
-  BpeWindow window_;
+  BpeWindow& window_;       // each used by its own model only
+  UnigramWindow& unigram_;
+  // Neighbouring characters that no token has.
+  struct Unknown {
+    bool any = false;
+    size_t begin = 0, end = 0;
+    size_t first = 0;     // number of the first token that was written for them
+    uint32_t node = 0;    // where all of them together are in the trie
+    bool in_trie = false;
+  } unknown_;
 };
 
 void SubwordEncoder::run() {
@@ -96,6 +112,15 @@ bool SubwordEncoder::parts(const Piece& piece, const Stream& begin) {
 
 template <typename Stream>
 bool SubwordEncoder::words(const Piece& piece, const Stream& begin, uint64_t end) {
+  if (tables_.model == fmt::TokenModel::Unigram) {
+    MarkedWords<Stream> words(tables_.unigram, piece, begin, end);
+    while (words.begin()) {
+      if (!pieces(words)) {
+        return false;
+      }
+    }
+    return true;
+  }
   ByteWords<Stream> words(tables_.bpe, piece, begin, end);
   while (words.begin()) {
     if (!bytes(words)) {
@@ -165,6 +190,97 @@ bool SubwordEncoder::long_word(Words& words) {
   }
 }
 
+// A word of Unigram.
+template <typename Words>
+bool SubwordEncoder::pieces(Words& words) {
+  const Unigram& model = tables_.unigram;
+  const Words start = words;
+  unigram_.clear();
+  Element element;
+  while (!unigram_.full() && words.next(element)) {
+    unigram_.add(element);
+  }
+  if (!unigram_.full()) {
+    unigram_.solve(model, 0);
+    return path() && end_unknown();
+  }
+  uint64_t length = UnigramWindow::kSize;
+  for (Words count = words; count.next(element);) {
+    ++length;
+  }
+  // Cuts ahead, the next one last; halves of at most 2³² characters.
+  uint64_t cuts[48];
+  uint32_t ahead = 0;
+  cuts[ahead++] = length;
+  words = start;
+  uint64_t at = 0;
+  double score = 0;
+  while (ahead > 0) {
+    const uint64_t left = cuts[ahead - 1] - at;
+    if (left > UnigramWindow::kSize) {
+      cuts[ahead++] = at + unigram_.cut(model, words, left, score);
+      continue;
+    }
+    unigram_.clear();
+    for (uint64_t i = 0; i < left && words.next(element); ++i) {
+      unigram_.add(element);
+    }
+    score = unigram_.solve(model, score);
+    if (!path()) {
+      return false;
+    }
+    at = cuts[--ahead];
+  }
+  words.next(element);  // sees the end of the word
+  return end_unknown();
+}
+
+// The tokens of the window's best path.
+bool SubwordEncoder::path() {
+  const Unigram& model = tables_.unigram;
+  for (uint32_t from = 0; from < unigram_.size(); from = unigram_.next(from)) {
+    const uint32_t id = unigram_.id(from), to = unigram_.next(from);
+    const size_t begin = unigram_.at(from).begin, end = unigram_.at(to - 1).end;
+    if (id != model.unknown()) {
+      if (!end_unknown() || !add(id, begin, end, {})) {
+        return false;
+      }
+      continue;
+    }
+    if (!unknown_.any) {
+      unknown_ = {true, begin, end, output_.count, model.trie().root(), true};
+    }
+    unknown_.end = end;
+    for (uint32_t i = from; i < to; ++i) {
+      const UnigramWindow::Symbol& element = unigram_.at(i);
+      if (unknown_.in_trie) {
+        unknown_.node = model.trie().step(unknown_.node, element.bytes, element.length);
+        unknown_.in_trie = unknown_.node != Trie::kNone;
+      }
+      for (uint8_t k = 0; k < element.length && model.bytes() != nullptr; ++k) {
+        output_.add(model.bytes()[element.bytes[k]], unknown_.begin, end);
+      }
+    }
+  }
+  return true;
+}
+
+// Writes the token of the characters that no token has, or gives their bytes the range of them all.
+bool SubwordEncoder::end_unknown() {
+  if (!unknown_.any) {
+    return true;
+  }
+  const Unigram& model = tables_.unigram;
+  unknown_.any = false;
+  const bool known = unknown_.in_trie && Trie::has_value(unknown_.node);
+  if (known || model.bytes() == nullptr) {
+    output_.count = unknown_.first;
+    return add(known ? model.trie().value(unknown_.node) : model.unknown(), unknown_.begin, unknown_.end, {});
+  }
+  output_.extend(unknown_.first, unknown_.end);
+  return !output_.full();
+}
+
 bool SubwordEncoder::tokens(uint32_t from, uint32_t to) {
   for (uint32_t at = from; at < to; at = window_.next(at)) {
     if (!token(window_.id(at), at, window_.next(at))) {
@@ -231,7 +347,9 @@ bool SubwordEncoder::add(uint32_t id, size_t begin, size_t end, const Margins& m
 }  // namespace
 
 void encode_subwords(const EncoderTables& tables, const Source& source, TextOutput& output) {
-  SubwordEncoder(tables, source, output).run();
+  BpeWindow window;
+  UnigramWindow unigram;
+  SubwordEncoder(tables, source, output, window, unigram).run();
 }
 
 }  // namespace kinglet

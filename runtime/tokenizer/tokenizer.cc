@@ -115,9 +115,14 @@ kinglet_status Tokenizer::open_model(Error& error) {
       KINGLET_TRY(Rules::open(*model.rules(), *table_->map(), &tables_.rules, error));
       return Bpe::open(model, table_->token_count(), &tables_.bpe, error);
     }
+    case fmt::TokenModel::Unigram: {
+      const fmt::Unigram& model = *table_->model_as_Unigram();
+      KINGLET_TRY(Rules::open(*model.rules(), *table_->map(), &tables_.rules, error));
+      return Unigram::open(model, table_->token_count(), &tables_.unigram, error);
+    }
     default:
       return fail(error, KINGLET_UNSUPPORTED,
-                  "tokenizer.model is of kind %u, expected 1 (WordPiece) or 2 (Bpe)",
+                  "tokenizer.model is of kind %u, expected 1 (WordPiece), 2 (Bpe) or 3 (Unigram)",
                   static_cast<unsigned>(table_->model_type()));
   }
 }

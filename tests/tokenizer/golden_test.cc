@@ -75,8 +75,51 @@ TEST_CASE("all recordings") {
   CHECK(check(models / "tokens/byte-bpe-roberta.jsonl", models / "tiny/roberta-mlm-v5") == 1132);
   CHECK(check(models / "tokens/byte-bpe-modernbert.jsonl", models / "tiny/modernbert-mlm") == 1132);
   CHECK(check(models / "tokens/byte-bpe-modernbert.jsonl", models / "tiny/modernbert-seqcls-v5") == 1132);
+  CHECK(check(models / "tokens/unigram-albert.jsonl", models / "tiny/albert-qa") == 1132);
+  CHECK(check(models / "tokens/unigram-albert.jsonl", models / "tiny/albert-seqcls") == 1132);  // raw file
+  CHECK(check(models / "tokens/unigram-xlmr.jsonl", models / "tiny/xlmr-mlm") == 1132);
+  CHECK(check(models / "tokens/unigram-xlmr.jsonl", models / "tiny/xlmr-seqcls") == 1132);  // raw file
+  CHECK(check(models / "tokens/unigram-deberta-v3.jsonl", models / "tiny/deberta-v3-seqcls") == 1132);
+  CHECK(check(models / "tokens/unigram-deberta-v3.jsonl", models / "tiny/deberta-v3-ner") == 1132);  // raw file
+  CHECK(check(models / "tokens/unigram-camembert.jsonl", models / "tiny/camembert-mlm") == 1132);
   CHECK(check(models / "tokens/all-MiniLM-L6-v2.jsonl", models / "minilm-sst2") == 1132);  // vocab.txt only
   CHECK(check(models / "tokens/all-MiniLM-L6-v2.jsonl", models / "minilm-agnews") == 1132);  // tokenizer.json only
+}
+
+TEST_CASE("the texts of every small checkpoint") {
+  const auto shared = shared_folder();
+  if (!shared) {
+    skipped("texts of small checkpoints", "there is no folder KINGLET_SHARED");
+    return;
+  }
+  size_t folders = 0;
+  for (const auto& entry : fs::directory_iterator(*shared / "models/tiny")) {
+    std::ifstream stream(entry.path() / "expected.json");
+    // xlm-seqcls has ids only.
+    if (!stream.good() || entry.path().filename() == "xlm-seqcls") {
+      continue;
+    }
+    INFO(entry.path().string());
+    const auto expected = nlohmann::json::parse(stream);
+    std::unique_ptr<Compiled> compiled;
+    try {
+      compiled = std::make_unique<Compiled>(entry.path());
+    } catch (const std::exception& error) {
+      FAIL_CHECK(error.what());
+      continue;
+    }
+    ++folders;
+    for (const auto& want : expected["texts"]) {
+      const std::string text = want["text"], pair = want.value("pair", "");
+      const std::string_view second = pair;
+      const Tokens got = compiled->encode(text, want.contains("pair") ? &second : nullptr, 0);
+      CHECK(got.ids == want["ids"].get<std::vector<int32_t>>());
+      if (want.contains("offsets")) {
+        CHECK(equal(got.offsets, spans(want["offsets"])));
+      }
+    }
+  }
+  CHECK(folders >= 50);
 }
 
 TEST_CASE("all recordings with the tokenizer of the real checkpoint") {
