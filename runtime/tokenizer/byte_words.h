@@ -10,12 +10,11 @@
 
 namespace kinglet {
 
-// `Stream` is RawCursor or Characters. Looks at most three characters ahead.
-template <typename Stream>
+// Looks at most three characters ahead.
 class ByteWords {
  public:
   // The characters from `begin` to number `end` of the stream.
-  ByteWords(const Bpe& bpe, const Piece& piece, const Stream& begin, uint64_t end)
+  ByteWords(const Bpe& bpe, const Piece& piece, const Characters& begin, uint64_t end)
       : classes_(piece.rules->classes()), piece_(piece), stream_(begin), end_(end), splits_(bpe.splits()) {
     if (bpe.prefixes() && look(0) && !is(0, ' ')) {
       ahead_[1] = ahead_[0];
@@ -103,7 +102,7 @@ class ByteWords {
 
   const CharClasses& classes_;
   const Piece& piece_;
-  Stream stream_;
+  Characters stream_;
   uint64_t end_;
   bool splits_;
   Element ahead_[kAhead];

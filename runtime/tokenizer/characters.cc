@@ -241,6 +241,33 @@ bool Mapper::load(const Piece& piece) {
   return true;
 }
 
+void Mapper::copy(const Mapper& other) {
+  for (uint8_t i = 0; i < other.ahead_count_; ++i) {
+    ahead_[i] = other.ahead_[i];
+  }
+  for (uint8_t i = 0; other.has_part_ && i < other.part_count_; ++i) {
+    part_[i] = other.part_[i];
+  }
+  ahead_count_ = other.ahead_count_;
+  up_ended_ = other.up_ended_;
+  in_cluster_ = other.in_cluster_;
+  boundary_ = other.boundary_;
+  part_count_ = other.part_count_;
+  part_used_ = other.part_used_;
+  has_part_ = other.has_part_;
+  mapped_ = other.mapped_;
+  text_ = other.text_;
+  text_left_ = other.text_left_;
+  begin_ = other.begin_;
+  end_ = other.end_;
+  any_ = other.any_;
+  lags_ = other.lags_;
+  start_ = other.start_;
+  if (lags_) {
+    slots_ = other.slots_;
+  }
+}
+
 // Uses up the range of the next source character, which is that of `source` unless ranges lag.
 void Mapper::use(const Piece& piece, const Element& source) {
   Element slot;
@@ -308,6 +335,37 @@ bool Mapper::map(const Piece& piece, Element& element) {
     element.end = end_;
     return true;
   }
+}
+
+// Here, for they are long and many places copy.
+Characters::Characters(const Characters& other) = default;
+Characters& Characters::operator=(const Characters& other) = default;
+
+bool Characters::next(const Piece& piece, Element& element) {
+  const Rules& rules = *piece.rules;
+  if (rules.identity()) {
+    if (position_ >= piece.end) {
+      return false;
+    }
+    element.begin = position_;
+    const uint8_t byte = piece.source[position_];
+    if (byte < 0x80) {
+      element.bytes[0] = byte;
+      element.length = 1;
+      ++position_;
+    } else {
+      element.length = encode_utf8(decode(piece.source, piece.end, position_), element.bytes);
+    }
+    element.end = position_;
+    ++index_;
+    return true;
+  }
+  if (rules.collapse() == Rules::kKeep && (rules.strip() & (Rules::kLeft | Rules::kRight)) == 0) {
+    const bool more = up_.next(piece, element);
+    index_ += more;
+    return more;
+  }
+  return next_slowly(piece, element);
 }
 
 bool Characters::pull(const Piece& piece, Element& element) {

@@ -54,6 +54,12 @@ class Composer {
 class Mapper {
  public:
   explicit Mapper(size_t position) : up_(position), begin_(position), end_(position), start_(position) {}
+  Mapper(const Mapper& other) : up_(other.up_) { copy(other); }
+  Mapper& operator=(const Mapper& other) {
+    up_ = other.up_;
+    copy(other);
+    return *this;
+  }
 
   bool next(const Piece& piece, Element& element) {
     return piece.rules->has_charsmap() ? map(piece, element) : up_.next(piece, element);
@@ -73,6 +79,7 @@ class Mapper {
     bool joins(uint32_t code_point, Part part) const;
   };
 
+  void copy(const Mapper& other);
   bool map(const Piece& piece, Element& element);
   bool look(const Piece& piece, uint8_t index);
   bool load(const Piece& piece);
@@ -104,31 +111,23 @@ class Mapper {
 // All of it, with white space stripped and collapsed.
 class Characters {
  public:
-  explicit Characters(size_t position) : up_(position) {}
+  explicit Characters(size_t position) : up_(position), position_(position) {}
+
+  Characters(const Characters& other);
+  Characters& operator=(const Characters& other);
 
   // False at the end of the piece.
-  bool next(const Piece& piece, Element& element) {
-    if (!has_ahead_ && plain(piece)) {
-      if (!up_.next(piece, element)) {
-        return false;
-      }
-      ++index_;
-      return true;
-    }
-    return next_slowly(piece, element);
-  }
+  bool next(const Piece& piece, Element& element);
   // Characters returned so far, copies included.
   uint64_t index() const { return index_; }
 
  private:
-  static bool plain(const Piece& piece) {
-    return piece.rules->collapse() == Rules::kKeep && (piece.rules->strip() & (Rules::kLeft | Rules::kRight)) == 0;
-  }
   bool next_slowly(const Piece& piece, Element& element);
   bool pull(const Piece& piece, Element& element);
   bool stripped(const Piece& piece, const Element& element) const;
 
   Mapper up_;
+  size_t position_;        // the next code point where nothing is done to them
   Element ahead_;
   bool has_ahead_ = false, ended_ = false;
   uint64_t index_ = 0;

@@ -36,6 +36,7 @@ struct EncoderTables {
   uint32_t unknown = 0;
   uint64_t max_word_chars = 0;
   // Of the other models.
+  uint64_t token_begins[2] = {};  // ASCII characters that may become what a token of normalized_tokens begins with
   Rules rules;
   Bpe bpe;
   Unigram unigram;

@@ -10,12 +10,11 @@
 
 namespace kinglet {
 
-// `Stream` is RawCursor or Characters. Copies are independent.
-template <typename Stream>
+// Copies are independent.
 class MarkedWords {
  public:
   // The characters from `begin` to number `end` of the stream.
-  MarkedWords(const Unigram& model, const Piece& piece, const Stream& begin, uint64_t end)
+  MarkedWords(const Unigram& model, const Piece& piece, const Characters& begin, uint64_t end)
       : model_(&model), piece_(&piece), stream_(begin), end_(end) {}
 
   // Goes to the next word. False when there is none.
@@ -83,7 +82,7 @@ class MarkedWords {
 
   const Unigram* model_;
   const Piece* piece_;
-  Stream stream_;
+  Characters stream_;
   uint64_t end_;
   Element ahead_;
   bool has_ahead_ = false;

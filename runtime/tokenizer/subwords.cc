@@ -38,16 +38,16 @@ class SubwordEncoder {
   bool piece(size_t begin, size_t end);
   template <typename Stream>
   bool parts(const Piece& piece, const Stream& begin);
-  template <typename Stream>
-  bool words(const Piece& piece, const Stream& begin, uint64_t end);
-  template <typename Words>
-  bool pieces(Words& words);
+  bool may_match(const Piece& piece, size_t begin) const;
+  bool words(const Piece& piece, const RawCursor& begin, const RawCursor* end);
+  bool words(const Piece& piece, const Characters& begin, const Characters* end);
+  bool words(const Piece& piece, const Characters& begin, uint64_t end);
+  bool pieces(MarkedWords& words);
+  bool long_pieces(const MarkedWords& start, MarkedWords& words);
   bool path();
   bool end_unknown();
-  template <typename Words>
-  bool bytes(Words& words);
-  template <typename Words>
-  bool long_word(Words& words);
+  bool bytes(ByteWords& words);
+  bool long_word(ByteWords& words);
   template <typename Stream>
   bool added(const Piece& piece, const AddedTokenSearch<Stream>& search);
   bool tokens(uint32_t from, uint32_t to);
@@ -90,30 +90,61 @@ bool SubwordEncoder::piece(size_t begin, size_t end) {
     strip_piece(source_, rules, begin, end);
   }
   const Piece piece{source_, tables_.map, end, &rules, rules.has_literals() ? &rules.literals() : nullptr};
-  return rules.identity() ? parts(piece, RawCursor(begin)) : parts(piece, Characters(begin));
+  if (rules.identity()) {
+    return parts(piece, RawCursor(begin));
+  }
+  return may_match(piece, begin) ? parts(piece, Characters(begin)) : words(piece, Characters(begin), kNoEnd);
+}
+
+// Whether a token may be found in the normalised text of a piece. False is certain.
+bool SubwordEncoder::may_match(const Piece& piece, size_t begin) const {
+  if (tables_.normalized_tokens.empty()) {
+    return false;
+  }
+  for (size_t at = begin; at < piece.end;) {
+    size_t end;
+    const uint8_t* bytes = source_.segment(at, &end);
+    end = end < piece.end ? end : piece.end;
+    for (; at < end; ++at, ++bytes) {
+      if (*bytes >= 0x80 || (tables_.token_begins[*bytes >> 6] >> (*bytes & 63) & 1) != 0) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 // The text between two tokens found in the normalised text.
 template <typename Stream>
 bool SubwordEncoder::parts(const Piece& piece, const Stream& begin) {
   if (tables_.normalized_tokens.empty()) {
-    return words(piece, begin, kNoEnd);
+    return words(piece, begin, nullptr);
   }
   AddedTokenSearch<Stream> search(tables_.normalized_tokens, tables_.neighbours, piece, begin);
   while (search.next()) {
-    if ((search.text().index() < search.start().index() && !words(piece, search.text(), search.start().index())) ||
+    if ((search.text().index() < search.start().index() && !words(piece, search.text(), &search.start())) ||
         !added(piece, search)) {
       return false;
     }
     search.consume();
   }
-  return words(piece, search.text(), kNoEnd);
+  return words(piece, search.text(), nullptr);
 }
 
-template <typename Stream>
-bool SubwordEncoder::words(const Piece& piece, const Stream& begin, uint64_t end) {
+bool SubwordEncoder::words(const Piece& piece, const RawCursor& begin, const RawCursor* end) {
+  Piece part = piece;
+  part.end = end != nullptr ? end->position() : piece.end;
+  return words(part, Characters(begin.position()), kNoEnd);
+}
+
+bool SubwordEncoder::words(const Piece& piece, const Characters& begin, const Characters* end) {
+  return words(piece, begin, end != nullptr ? end->index() : kNoEnd);
+}
+
+// The words from `begin` to the normalised character number `end`.
+bool SubwordEncoder::words(const Piece& piece, const Characters& begin, uint64_t end) {
   if (tables_.model == fmt::TokenModel::Unigram) {
-    MarkedWords<Stream> words(tables_.unigram, piece, begin, end);
+    MarkedWords words(tables_.unigram, piece, begin, end);
     while (words.begin()) {
       if (!pieces(words)) {
         return false;
@@ -121,7 +152,7 @@ bool SubwordEncoder::words(const Piece& piece, const Stream& begin, uint64_t end
     }
     return true;
   }
-  ByteWords<Stream> words(tables_.bpe, piece, begin, end);
+  ByteWords words(tables_.bpe, piece, begin, end);
   while (words.begin()) {
     if (!bytes(words)) {
       return false;
@@ -130,8 +161,7 @@ bool SubwordEncoder::words(const Piece& piece, const Stream& begin, uint64_t end
   return true;
 }
 
-template <typename Words>
-bool SubwordEncoder::bytes(Words& words) {
+bool SubwordEncoder::bytes(ByteWords& words) {
   window_.clear();
   if (!words.fill(window_)) {
     return long_word(words);
@@ -145,8 +175,7 @@ bool SubwordEncoder::bytes(Words& words) {
 }
 
 // A word that does not fit into the window; BpeWindow says why its parts are right.
-template <typename Words>
-bool SubwordEncoder::long_word(Words& words) {
+bool SubwordEncoder::long_word(ByteWords& words) {
   constexpr uint32_t kPart = BpeWindow::kSize / 4 * 3, kCut = BpeWindow::kSize / 2, kTries = 16;
   const Bpe& bpe = tables_.bpe;
   bool complete = false;
@@ -191,21 +220,27 @@ bool SubwordEncoder::long_word(Words& words) {
 }
 
 // A word of Unigram.
-template <typename Words>
-bool SubwordEncoder::pieces(Words& words) {
+bool SubwordEncoder::pieces(MarkedWords& words) {
   const Unigram& model = tables_.unigram;
-  const Words start = words;
   unigram_.clear();
   Element element;
+  const MarkedWords start = words;
   while (!unigram_.full() && words.next(element)) {
     unigram_.add(element);
   }
-  if (!unigram_.full()) {
-    unigram_.solve(model, 0);
-    return path() && end_unknown();
+  if (unigram_.full()) {
+    return long_pieces(start, words);
   }
+  unigram_.solve(model, 0);
+  return path() && end_unknown();
+}
+
+// A word that fills the window; UnigramWindow says why its parts are right. `words` is behind what is in the window.
+bool SubwordEncoder::long_pieces(const MarkedWords& start, MarkedWords& words) {
+  const Unigram& model = tables_.unigram;
+  Element element;
   uint64_t length = UnigramWindow::kSize;
-  for (Words count = words; count.next(element);) {
+  for (MarkedWords count = words; count.next(element);) {
     ++length;
   }
   // Cuts ahead, the next one last; halves of at most 2³² characters.

@@ -69,7 +69,11 @@ kinglet_status Tokenizer::open(const fmt::Tokenizer& table, uint32_t vocabulary,
   KINGLET_TRY(CodePointSet::open(*table.word_chars(), "word_chars", &tables.neighbours.word_chars, error));
   KINGLET_TRY(tokenizer.open_model(error));
   KINGLET_TRY(tokenizer.open_templates(type_count, error));
-  tokenizer.open_ascii();
+  if (tokenizer.tables_.model == fmt::TokenModel::WordPiece) {
+    tokenizer.open_ascii();
+  } else {
+    tokenizer.open_token_begins();
+  }
   *out = tokenizer;
   return KINGLET_OK;
 }
@@ -185,6 +189,26 @@ void Tokenizer::open_ascii() {
                        !elements.next(piece, other);
     tables_.ascii.kind[c] = plain ? static_cast<uint8_t>(first.kind) : AsciiTable::kOther;
     tables_.ascii.byte[c] = plain ? first.bytes[0] : 0;
+  }
+}
+
+void Tokenizer::open_token_begins() {
+  const AddedTokens& tokens = tables_.normalized_tokens;
+  uint8_t space[4];
+  encode_utf8(tables_.rules.space(), space);
+  const bool always = tables_.rules.has_literals() || tokens.starts_with(space[0]);
+  for (uint32_t c = 0; c < 128; ++c) {
+    const char byte = static_cast<char>(c);
+    const Source source({}, std::string_view(&byte, 1));
+    const Piece piece{source, tables_.map, 1, &tables_.rules};
+    Characters characters(0);
+    Element element;
+    // White space may be stripped here, and left elsewhere.
+    bool begins = always || tokens.starts_with(static_cast<uint8_t>(c));
+    while (characters.next(piece, element)) {
+      begins = begins || tokens.starts_with(element.bytes[0]);
+    }
+    tables_.token_begins[c >> 6] |= uint64_t{begins} << (c & 63);
   }
 }
 

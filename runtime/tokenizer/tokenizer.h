@@ -54,6 +54,7 @@ class Tokenizer {
   kinglet_status open_model(Error& error);
   kinglet_status open_wordpiece(const fmt::WordPiece& model, Error& error);
   void open_ascii();
+  void open_token_begins();
   kinglet_status count_tokens(std::string_view prefix, std::string_view text, size_t* count, Error& error) const;
 
   const fmt::Tokenizer* table_ = nullptr;
