@@ -360,6 +360,12 @@ bool Characters::next(const Piece& piece, Element& element) {
     ++index_;
     return true;
   }
+  if (!has_ahead_ && !ended_ && up_.plain(piece, element)) {
+    ++index_;
+    ++pulled_;
+    at_begin_ = false;
+    return true;
+  }
   if (rules.collapse() == Rules::kKeep && (rules.strip() & (Rules::kLeft | Rules::kRight)) == 0) {
     const bool more = up_.next(piece, element);
     index_ += more;

@@ -106,8 +106,23 @@ bool SubwordEncoder::may_match(const Piece& piece, size_t begin) const {
     const uint8_t* bytes = source_.segment(at, &end);
     end = end < piece.end ? end : piece.end;
     for (; at < end; ++at, ++bytes) {
-      if (*bytes >= 0x80 || (tables_.token_begins[*bytes >> 6] >> (*bytes & 63) & 1) != 0) {
+      if (*bytes >= 0x80) {
         return true;
+      }
+      if ((tables_.token_begins[*bytes >> 6] >> (*bytes & 63) & 1) == 0) {
+        continue;
+      }
+      const Trie& trie = tables_.normalized_tokens.trie();
+      uint32_t node = trie.root();
+      for (size_t i = 0; node != Trie::kNone; ++i) {
+        const uint8_t becomes = at + i < end && bytes[i] < 0x80 ? tables_.rules.ascii(bytes[i]) : uint8_t{0};
+        if (becomes == 0 || i == 64) {
+          return true;  // or may be
+        }
+        node = trie.step(node, becomes);
+        if (Trie::has_value(node)) {
+          return true;
+        }
       }
     }
   }
