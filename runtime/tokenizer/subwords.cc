@@ -11,6 +11,7 @@
 namespace kinglet {
 namespace {
 
+constexpr uint64_t kCheckpoint = 4096;  // characters
 constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
 
 // How many of a token's characters at either end are white space.
@@ -42,8 +43,8 @@ class SubwordEncoder {
   bool words(const Piece& piece, const RawCursor& begin, const RawCursor* end);
   bool words(const Piece& piece, const Characters& begin, const Characters* end);
   bool words(const Piece& piece, const Characters& begin, uint64_t end);
-  bool pieces(MarkedWords& words);
-  bool long_pieces(const MarkedWords& start, MarkedWords& words);
+  bool pieces(MarkedWords& words, bool& is_long);
+  bool long_pieces(const MarkedWords& checkpoint, uint64_t passed, MarkedWords& words);
   bool path();
   bool end_unknown();
   bool bytes(ByteWords& words);
@@ -160,9 +161,16 @@ bool SubwordEncoder::words(const Piece& piece, const Characters& begin, const Ch
 bool SubwordEncoder::words(const Piece& piece, const Characters& begin, uint64_t end) {
   if (tables_.model == fmt::TokenModel::Unigram) {
     MarkedWords words(tables_.unigram, piece, begin, end);
-    while (words.begin()) {
-      if (!pieces(words)) {
+    // A long word is read more than once. Copies cost, so there is one for many words.
+    MarkedWords checkpoint = words;
+    for (uint64_t passed = 1; words.begin(); ++passed) {
+      bool is_long = false;
+      if (!pieces(words, is_long) || (is_long && !long_pieces(checkpoint, passed, words))) {
         return false;
+      }
+      if (is_long || words.index() - checkpoint.index() > kCheckpoint) {
+        checkpoint = words;
+        passed = 0;
       }
     }
     return true;
@@ -234,24 +242,25 @@ bool SubwordEncoder::long_word(ByteWords& words) {
   }
 }
 
-// A word of Unigram.
-bool SubwordEncoder::pieces(MarkedWords& words) {
+// A word of Unigram, unless it fills the window.
+bool SubwordEncoder::pieces(MarkedWords& words, bool& is_long) {
   const Unigram& model = tables_.unigram;
   unigram_.clear();
   Element element;
-  const MarkedWords start = words;
   while (!unigram_.full() && words.next(element)) {
     unigram_.add(element);
   }
   if (unigram_.full()) {
-    return long_pieces(start, words);
+    is_long = true;
+    return true;
   }
   unigram_.solve(model, 0);
   return path() && end_unknown();
 }
 
-// A word that fills the window; UnigramWindow says why its parts are right. `words` is behind what is in the window.
-bool SubwordEncoder::long_pieces(const MarkedWords& start, MarkedWords& words) {
+// A word that fills the window, the one with number `passed` behind `checkpoint`; UnigramWindow says why its parts are
+// right. `words` is behind what is in the window.
+bool SubwordEncoder::long_pieces(const MarkedWords& checkpoint, uint64_t passed, MarkedWords& words) {
   const Unigram& model = tables_.unigram;
   Element element;
   uint64_t length = UnigramWindow::kSize;
@@ -262,7 +271,13 @@ bool SubwordEncoder::long_pieces(const MarkedWords& start, MarkedWords& words) {
   uint64_t cuts[48];
   uint32_t ahead = 0;
   cuts[ahead++] = length;
-  words = start;
+  words = checkpoint;
+  for (; passed > 1; --passed) {
+    words.begin();
+    while (words.next(element)) {
+    }
+  }
+  words.begin();
   uint64_t at = 0;
   double score = 0;
   while (ahead > 0) {
