@@ -214,6 +214,10 @@ bool Mapper::load(const Piece& piece) {
         bytes[size++] = element.bytes[i];
       }
       ++count;
+      // Not looked at, so that what follows can still be passed quickly.
+      if (count == ahead_count_ && boundary.part != Part::prepend && up_.before_ascii(piece)) {
+        break;
+      }
     } while (size < kClusterBytes && look(piece, count) &&
              boundary.joins(code_point(ahead_[count]), part_of(ahead_[count])));
     if (size < kClusterBytes) {

@@ -24,6 +24,16 @@ class Composer {
   bool next(const Piece& piece, Element& element) {
     return piece.rules->composes() ? compose(piece, element) : walk_.next(piece, element);
   }
+  // Whether the next character is surely one of ASCII that joins nothing.
+  bool before_ascii(const Piece& piece) const {
+    const bool composes = piece.rules->composes();
+    const size_t at = composes ? position_ : walk_.position();
+    if ((composes ? stretch_end_ != 0 : !walk_.at_code_point()) || at >= piece.end) {
+      return false;
+    }
+    const uint8_t byte = piece.source[at];
+    return byte == ' ' || (byte < 0x80 && piece.rules->ascii(byte) != 0);
+  }
   // Returns the next character if it is one of ASCII that Rules::ascii tells all about.
   bool plain(const Piece& piece, Element& element) {
     const bool composes = piece.rules->composes();

@@ -61,6 +61,7 @@ class Rules {
   uint8_t collapse() const { return collapse_; }
   uint32_t space() const { return space_; }
   uint8_t trim() const { return trim_; }
+  void set_trim(uint8_t trim) { trim_ = trim; }
   // What an ASCII character becomes if no character beyond ASCII follows, where that is one such character; 0 otherwise.
   uint8_t ascii(uint8_t byte) const { return ascii_[byte]; }
   void set_ascii(uint8_t byte, uint8_t becomes) { ascii_[byte] = becomes; }

@@ -5,6 +5,7 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/byte_words.h"
 #include "tokenizer/encoder.h"
+#include "tokenizer/margins.h"
 #include "tokenizer/marked_words.h"
 #include "tokenizer/unigram.h"
 
@@ -13,18 +14,6 @@ namespace {
 
 constexpr uint64_t kCheckpoint = 4096;  // characters
 constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
-
-// How many of a token's characters at either end are white space.
-struct Margins {
-  size_t leading = 0, trailing = 0;
-  bool inside = false;  // something else was there
-
-  void add(bool space) {
-    leading += space && !inside;
-    inside = inside || !space;
-    trailing = space ? trailing + 1 : 0;
-  }
-};
 
 class SubwordEncoder {
  public:
@@ -372,39 +361,12 @@ bool SubwordEncoder::added(const Piece& piece, const AddedTokenSearch<Stream>& s
   if (!search.range(begin, end)) {
     return true;
   }
-  Margins margins;
-  if (tables_.rules.trim() != 0) {
-    Element element;
-    Stream look = search.start();
-    while (look.index() < search.stop().index() && look.next(piece, element)) {
-      // The letter that stands for a space in byte-level vocabularies counts as one too.
-      margins.add(code_point(element) == 0x120 || tables_.neighbours.spaces.contains(element));
-    }
-  }
+  const Margins margins = margins_of(tables_, piece, search);
   return add(search.id(), begin, end, margins);
 }
 
-// As process_offsets of the post-processor ByteLevel: margins are taken off the range in characters of the source.
 bool SubwordEncoder::add(uint32_t id, size_t begin, size_t end, const Margins& margins) {
-  if (margins.leading != 0 || margins.trailing != 0) {
-    const bool keep = (tables_.rules.trim() & Rules::kPrefixed) != 0 && margins.leading == 1 &&
-                      (output_.count == 0 || begin == 0);
-    size_t chars = 0;
-    for (size_t at = begin; at < end; ++chars) {
-      decode(source_, end, at);
-    }
-    const size_t leading = keep ? 0 : margins.leading;
-    const size_t skipped = leading < chars ? leading : chars;
-    size_t left = chars > margins.trailing ? chars - margins.trailing : 0;
-    left = left > skipped ? left : skipped;
-    size_t at = begin;
-    for (size_t i = 0; i < left; ++i) {
-      begin = i == skipped ? at : begin;
-      decode(source_, end, at);
-    }
-    begin = left == skipped ? at : begin;
-    end = at;
-  }
+  trim(tables_, source_, margins, output_.count == 0, begin, end);
   output_.add(id, begin, end);
   return !output_.full();
 }

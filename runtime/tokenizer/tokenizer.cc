@@ -144,6 +144,10 @@ kinglet_status Tokenizer::open_wordpiece(const fmt::WordPiece& model, Error& err
     tables_.continuation = tables_.pieces.step(tables_.continuation, static_cast<uint8_t>(prefix.data()[i]));
     tables_.has_continuation = tables_.continuation != Trie::kNone;
   }
+  if (model.trim() > (Rules::kTrim | Rules::kPrefixed)) {
+    return fail(error, KINGLET_UNSUPPORTED, "tokenizer.model.trim %u is unknown", model.trim());
+  }
+  tables_.rules.set_trim(model.trim());
   tables_.unknown = model.unknown();
   tables_.max_word_chars = model.max_word_chars();
   return KINGLET_OK;
