@@ -157,7 +157,7 @@ flatbuffers::Offset<void> CompiledSource::write_model(flatbuffers::FlatBufferBui
   const SourceTokenizer& tokenizer = loaded_.tokenizer;
   const auto trie = builder.CreateVector(trie_);
   return fmt::CreateWordPiece(builder, trie, builder.CreateString(tokenizer.continuation), unknown_,
-                              tokenizer.max_word_chars)
+                              tokenizer.max_word_chars, tokenizer.rules.trim)
       .Union();
 }
 

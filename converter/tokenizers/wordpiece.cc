@@ -110,9 +110,6 @@ void read_trim(const Field& processor, SourceTokenizer& tokenizer) {
   if (!processor["trim_offsets"].boolean()) {
     return;
   }
-  if (tokenizer.is_wordpiece()) {
-    processor["trim_offsets"].fail("is not implemented for WordPiece, expected false");
-  }
   tokenizer.rules.trim =
       static_cast<uint8_t>(Rules::kTrim | (processor["add_prefix_space"].boolean() ? Rules::kPrefixed : 0));
 }

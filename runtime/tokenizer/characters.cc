@@ -214,6 +214,10 @@ bool Mapper::load(const Piece& piece) {
         bytes[size++] = element.bytes[i];
       }
       ++count;
+      // Not looked at, so that what follows can still be passed quickly.
+      if (count == ahead_count_ && boundary.part != Part::prepend && up_.before_ascii(piece)) {
+        break;
+      }
     } while (size < kClusterBytes && look(piece, count) &&
              boundary.joins(code_point(ahead_[count]), part_of(ahead_[count])));
     if (size < kClusterBytes) {
@@ -358,6 +362,12 @@ bool Characters::next(const Piece& piece, Element& element) {
     }
     element.end = position_;
     ++index_;
+    return true;
+  }
+  if (!has_ahead_ && !ended_ && up_.plain(piece, element)) {
+    ++index_;
+    ++pulled_;
+    at_begin_ = false;
     return true;
   }
   if (rules.collapse() == Rules::kKeep && (rules.strip() & (Rules::kLeft | Rules::kRight)) == 0) {

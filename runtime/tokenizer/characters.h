@@ -24,6 +24,39 @@ class Composer {
   bool next(const Piece& piece, Element& element) {
     return piece.rules->composes() ? compose(piece, element) : walk_.next(piece, element);
   }
+  // Whether the next character is surely one of ASCII that joins nothing.
+  bool before_ascii(const Piece& piece) const {
+    const bool composes = piece.rules->composes();
+    const size_t at = composes ? position_ : walk_.position();
+    if ((composes ? stretch_end_ != 0 : !walk_.at_code_point()) || at >= piece.end) {
+      return false;
+    }
+    const uint8_t byte = piece.source[at];
+    return byte == ' ' || (byte < 0x80 && piece.rules->ascii(byte) != 0);
+  }
+  // Returns the next character if it is one of ASCII that Rules::ascii tells all about.
+  bool plain(const Piece& piece, Element& element) {
+    const bool composes = piece.rules->composes();
+    const size_t at = composes ? position_ : walk_.position();
+    if ((composes ? stretch_end_ != 0 : !walk_.at_code_point()) || at >= piece.end) {
+      return false;
+    }
+    const uint8_t byte = piece.source[at];
+    const uint8_t becomes = byte < 0x80 ? piece.rules->ascii(byte) : uint8_t{0};
+    if (becomes == 0 || (at + 1 < piece.end && piece.source[at + 1] >= 0x80)) {
+      return false;
+    }
+    element.bytes[0] = becomes;
+    element.length = 1;
+    element.begin = at;
+    element.end = at + 1;
+    if (composes) {
+      ++position_;
+    } else {
+      walk_.pass_byte();
+    }
+    return true;
+  }
 
  private:
   // A character and the changes that `tokenizers` counts: 1 it is new, 0 it replaces one, -n and n more behind it.
@@ -63,6 +96,15 @@ class Mapper {
 
   bool next(const Piece& piece, Element& element) {
     return piece.rules->has_charsmap() ? map(piece, element) : up_.next(piece, element);
+  }
+  // As Composer::plain.
+  bool plain(const Piece& piece, Element& element) {
+    if (has_part_ || ahead_count_ != 0 || lags_ || !up_.plain(piece, element)) {
+      return false;
+    }
+    in_cluster_ = false;
+    any_ = true;
+    return true;
   }
 
  private:

@@ -70,6 +70,7 @@ class Elements {
   bool next(const Piece& piece, Element& element);
   // Whether the next element is the first one of the code point at position().
   bool between_code_points() const { return pending_ == Pending::none; }
+  void pass_byte() { ++position_; }
   size_t position() const { return position_; }
 
  private:
@@ -129,6 +130,11 @@ class Cursor {
   // Whether everything before position() has been returned and nothing behind it was looked at.
   bool at_code_point() const { return !in_run_ && elements_.between_code_points(); }
   size_t position() const { return elements_.position(); }
+  // At a code point of one byte: moves on as if it had been returned.
+  void pass_byte() {
+    elements_.pass_byte();
+    ++index_;
+  }
 
  private:
   // A run of elements with combining classes, being returned in order.

@@ -8,6 +8,8 @@
 
 #include <limits>
 
+#include "tokenizer/margins.h"
+
 namespace kinglet {
 namespace {
 
@@ -46,6 +48,7 @@ void TextEncoder::run() {
     }
     size_t begin, end;
     if (search.range(begin, end)) {
+      trim(tables_, source_, margins_of(tables_, whole, search), output_.count == 0, begin, end);
       ++output_.word;
       output_.add(search.id(), begin, end);
     }
@@ -70,6 +73,7 @@ bool TextEncoder::piece(size_t begin, size_t end) {
     }
     size_t match_begin, match_end;
     if (search.range(match_begin, match_end)) {
+      trim(tables_, source_, margins_of(tables_, piece, search), output_.count == 0, match_begin, match_end);
       ++output_.word;
       output_.add(search.id(), match_begin, match_end);
     }

@@ -54,8 +54,8 @@ struct TextOutput {
   int32_t type = 0;
   size_t prefix = 0;    // bytes before the text that offsets do not count
   size_t count = 0;     // tokens so far; those beyond `limit` are counted and not written
-  uint32_t word = 0;    // the number of the word (or added token) whose tokens are being added
   bool failed = false;  // a word cannot be encoded within fixed memory
+  uint32_t word = 0;    // the number of the word (or added token) whose tokens are being added
 
   bool full() const { return count > limit; }
   // Lets the tokens from number `first` on end at `end`.

@@ -17,6 +17,9 @@ class MarkedWords {
   MarkedWords(const Unigram& model, const Piece& piece, const Characters& begin, uint64_t end)
       : model_(&model), piece_(&piece), stream_(begin), end_(end) {}
 
+  // Characters that were looked at.
+  uint64_t index() const { return stream_.index(); }
+
   // Goes to the next word. False when there is none.
   bool begin() {
     const bool at_begin = first_;

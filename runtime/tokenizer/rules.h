@@ -61,6 +61,10 @@ class Rules {
   uint8_t collapse() const { return collapse_; }
   uint32_t space() const { return space_; }
   uint8_t trim() const { return trim_; }
+  void set_trim(uint8_t trim) { trim_ = trim; }
+  // What an ASCII character becomes if no character beyond ASCII follows, where that is one such character; 0 otherwise.
+  uint8_t ascii(uint8_t byte) const { return ascii_[byte]; }
+  void set_ascii(uint8_t byte, uint8_t becomes) { ascii_[byte] = becomes; }
   // Whether characters come out as they go in.
   bool identity() const { return identity_; }
 
@@ -75,6 +79,7 @@ class Rules {
   const uint8_t* charsmap_text_ = nullptr;
   uint8_t strip_ = 0, collapse_ = 0, trim_ = 0;
   uint32_t space_ = ' ';
+  uint8_t ascii_[128] = {};
 };
 
 // The code point of an element that is not dropped.

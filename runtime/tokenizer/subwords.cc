@@ -5,25 +5,15 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/byte_words.h"
 #include "tokenizer/encoder.h"
+#include "tokenizer/margins.h"
 #include "tokenizer/marked_words.h"
 #include "tokenizer/unigram.h"
 
 namespace kinglet {
 namespace {
 
+constexpr uint64_t kCheckpoint = 4096;  // characters
 constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
-
-// How many of a token's characters at either end are white space.
-struct Margins {
-  size_t leading = 0, trailing = 0;
-  bool inside = false;  // something else was there
-
-  void add(bool space) {
-    leading += space && !inside;
-    inside = inside || !space;
-    trailing = space ? trailing + 1 : 0;
-  }
-};
 
 class SubwordEncoder {
  public:
@@ -42,8 +32,8 @@ class SubwordEncoder {
   bool words(const Piece& piece, const RawCursor& begin, const RawCursor* end);
   bool words(const Piece& piece, const Characters& begin, const Characters* end);
   bool words(const Piece& piece, const Characters& begin, uint64_t end);
-  bool pieces(MarkedWords& words);
-  bool long_pieces(const MarkedWords& start, MarkedWords& words);
+  bool pieces(MarkedWords& words, bool& is_long);
+  bool long_pieces(const MarkedWords& checkpoint, uint64_t passed, MarkedWords& words);
   bool path();
   bool end_unknown();
   bool bytes(ByteWords& words);
@@ -106,8 +96,23 @@ bool SubwordEncoder::may_match(const Piece& piece, size_t begin) const {
     const uint8_t* bytes = source_.segment(at, &end);
     end = end < piece.end ? end : piece.end;
     for (; at < end; ++at, ++bytes) {
-      if (*bytes >= 0x80 || (tables_.token_begins[*bytes >> 6] >> (*bytes & 63) & 1) != 0) {
+      if (*bytes >= 0x80) {
         return true;
+      }
+      if ((tables_.token_begins[*bytes >> 6] >> (*bytes & 63) & 1) == 0) {
+        continue;
+      }
+      const Trie& trie = tables_.normalized_tokens.trie();
+      uint32_t node = trie.root();
+      for (size_t i = 0; node != Trie::kNone; ++i) {
+        const uint8_t becomes = at + i < end && bytes[i] < 0x80 ? tables_.rules.ascii(bytes[i]) : uint8_t{0};
+        if (becomes == 0 || i == 64) {
+          return true;  // or may be
+        }
+        node = trie.step(node, becomes);
+        if (Trie::has_value(node)) {
+          return true;
+        }
       }
     }
   }
@@ -145,17 +150,23 @@ bool SubwordEncoder::words(const Piece& piece, const Characters& begin, const Ch
 bool SubwordEncoder::words(const Piece& piece, const Characters& begin, uint64_t end) {
   if (tables_.model == fmt::TokenModel::Unigram) {
     MarkedWords words(tables_.unigram, piece, begin, end);
-    while (words.begin()) {
-      ++output_.word;
-      if (!pieces(words)) {
+    // A long word is read more than once. Copies cost, so there is one for many words.
+    MarkedWords checkpoint = words;
+    for (uint64_t passed = 1; words.begin(); ++passed) {
+      bool is_long = false;
+      if (!pieces(words, is_long) || (is_long && !long_pieces(checkpoint, passed, words))) {
         return false;
+      }
+      if (is_long || words.index() - checkpoint.index() > kCheckpoint) {
+        checkpoint = words;
+        passed = 0;
       }
     }
     return true;
   }
   ByteWords words(tables_.bpe, piece, begin, end);
   while (words.begin()) {
-    ++output_.word;
+      ++output_.word;
     if (!bytes(words)) {
       return false;
     }
@@ -221,24 +232,25 @@ bool SubwordEncoder::long_word(ByteWords& words) {
   }
 }
 
-// A word of Unigram.
-bool SubwordEncoder::pieces(MarkedWords& words) {
+// A word of Unigram, unless it fills the window.
+bool SubwordEncoder::pieces(MarkedWords& words, bool& is_long) {
   const Unigram& model = tables_.unigram;
   unigram_.clear();
   Element element;
-  const MarkedWords start = words;
   while (!unigram_.full() && words.next(element)) {
     unigram_.add(element);
   }
   if (unigram_.full()) {
-    return long_pieces(start, words);
+    is_long = true;
+    return true;
   }
   unigram_.solve(model, 0);
   return path() && end_unknown();
 }
 
-// A word that fills the window; UnigramWindow says why its parts are right. `words` is behind what is in the window.
-bool SubwordEncoder::long_pieces(const MarkedWords& start, MarkedWords& words) {
+// A word that fills the window, the one with number `passed` behind `checkpoint`; UnigramWindow says why its parts are
+// right. `words` is behind what is in the window.
+bool SubwordEncoder::long_pieces(const MarkedWords& checkpoint, uint64_t passed, MarkedWords& words) {
   const Unigram& model = tables_.unigram;
   Element element;
   uint64_t length = UnigramWindow::kSize;
@@ -249,7 +261,13 @@ bool SubwordEncoder::long_pieces(const MarkedWords& start, MarkedWords& words) {
   uint64_t cuts[48];
   uint32_t ahead = 0;
   cuts[ahead++] = length;
-  words = start;
+  words = checkpoint;
+  for (; passed > 1; --passed) {
+    words.begin();
+    while (words.next(element)) {
+    }
+  }
+  words.begin();
   uint64_t at = 0;
   double score = 0;
   while (ahead > 0) {
@@ -344,40 +362,13 @@ bool SubwordEncoder::added(const Piece& piece, const AddedTokenSearch<Stream>& s
   if (!search.range(begin, end)) {
     return true;
   }
-  Margins margins;
-  if (tables_.rules.trim() != 0) {
-    Element element;
-    Stream look = search.start();
-    while (look.index() < search.stop().index() && look.next(piece, element)) {
-      // The letter that stands for a space in byte-level vocabularies counts as one too.
-      margins.add(code_point(element) == 0x120 || tables_.neighbours.spaces.contains(element));
-    }
-  }
+  const Margins margins = margins_of(tables_, piece, search);
   ++output_.word;
   return add(search.id(), begin, end, margins);
 }
 
-// As process_offsets of the post-processor ByteLevel: margins are taken off the range in characters of the source.
 bool SubwordEncoder::add(uint32_t id, size_t begin, size_t end, const Margins& margins) {
-  if (margins.leading != 0 || margins.trailing != 0) {
-    const bool keep = (tables_.rules.trim() & Rules::kPrefixed) != 0 && margins.leading == 1 &&
-                      (output_.count == 0 || begin == 0);
-    size_t chars = 0;
-    for (size_t at = begin; at < end; ++chars) {
-      decode(source_, end, at);
-    }
-    const size_t leading = keep ? 0 : margins.leading;
-    const size_t skipped = leading < chars ? leading : chars;
-    size_t left = chars > margins.trailing ? chars - margins.trailing : 0;
-    left = left > skipped ? left : skipped;
-    size_t at = begin;
-    for (size_t i = 0; i < left; ++i) {
-      begin = i == skipped ? at : begin;
-      decode(source_, end, at);
-    }
-    begin = left == skipped ? at : begin;
-    end = at;
-  }
+  trim(tables_, source_, margins, output_.count == 0, begin, end);
   output_.add(id, begin, end);
   return !output_.full();
 }

@@ -144,6 +144,10 @@ kinglet_status Tokenizer::open_wordpiece(const fmt::WordPiece& model, Error& err
     tables_.continuation = tables_.pieces.step(tables_.continuation, static_cast<uint8_t>(prefix.data()[i]));
     tables_.has_continuation = tables_.continuation != Trie::kNone;
   }
+  if (model.trim() > (Rules::kTrim | Rules::kPrefixed)) {
+    return fail(error, KINGLET_UNSUPPORTED, "tokenizer.model.trim %u is unknown", model.trim());
+  }
+  tables_.rules.set_trim(model.trim());
   tables_.unknown = model.unknown();
   tables_.max_word_chars = model.max_word_chars();
   return KINGLET_OK;
@@ -196,19 +200,35 @@ void Tokenizer::open_token_begins() {
   const AddedTokens& tokens = tables_.normalized_tokens;
   uint8_t space[4];
   encode_utf8(tables_.rules.space(), space);
-  const bool always = tables_.rules.has_literals() || tokens.starts_with(space[0]);
+  const Rules& rules = tables_.rules;
+  uint8_t ascii[128] = {};
+  const bool always = rules.has_literals() || tokens.starts_with(space[0]);
   for (uint32_t c = 0; c < 128; ++c) {
     const char byte = static_cast<char>(c);
     const Source source({}, std::string_view(&byte, 1));
-    const Piece piece{source, tables_.map, 1, &tables_.rules};
+    const Piece piece{source, tables_.map, 1, &rules};
     Characters characters(0);
     Element element;
     // White space may be stripped here, and left elsewhere.
     bool begins = always || tokens.starts_with(static_cast<uint8_t>(c));
-    while (characters.next(piece, element)) {
+    uint32_t count = 0;
+    uint8_t becomes = 0;
+    for (; characters.next(piece, element); ++count) {
       begins = begins || tokens.starts_with(element.bytes[0]);
+      becomes = element.length == 1 ? element.bytes[0] : uint8_t{0};
     }
     tables_.token_begins[c >> 6] |= uint64_t{begins} << (c & 63);
+    // White space depends on what stands beside it, literals on what stands behind.
+    const uint8_t entry = rules.classes().of(c);
+    const bool space = CharClasses::letter(entry) == Letter::space || (entry & CharClasses::kStripped) != 0 || c == ' ';
+    const bool alone = (rules.collapse() == Rules::kKeep && (rules.strip() & (Rules::kLeft | Rules::kRight)) == 0) || !space;
+    const bool literal = rules.has_literals() && rules.literals().step(rules.literals().root(), static_cast<uint8_t>(c)) != Trie::kNone;
+    if (count == 1 && alone && !literal && c != 0 && c != '\r' && (entry & CharClasses::kCombines) == 0) {
+      ascii[c] = becomes;
+    }
+  }
+  for (uint32_t c = 0; c < 128; ++c) {
+    tables_.rules.set_ascii(static_cast<uint8_t>(c), ascii[c]);
   }
 }
 

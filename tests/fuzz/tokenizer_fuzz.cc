@@ -1,5 +1,5 @@
 // libFuzzer target for the tokenizer. The first byte of an input chooses:
-//   even: the rest is text for one of four fixed tokenizers: prefix, text and pair, separated by two 0xff 0xfe
+//   even: the rest is text for one of eight fixed tokenizers: prefix, text and pair, separated by two 0xff 0xfe
 //   odd:  the rest is a FlatBuffer table of a tokenizer, which must be refused or work on any text
 #include <algorithm>
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 #include "flatbuffers/flatbuffers.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/subwords.h"
 #include "tokenizers/auto_tokenizer.h"
 
 namespace {
@@ -23,7 +24,47 @@ struct Fixed {
   flatbuffers::FlatBufferBuilder builder;
   Tokenizer tokenizer;
 
+  // 4, 5: BPE, 6, 7: Unigram
+  static kinglet::convert::LoadedTokenizer subwords(unsigned kind) {
+    namespace test = kinglet::test;
+    auto loaded = kind < 6 ? test::make_bpe({{"a", "b"}, {"ab", "a"}, {"\xc4\xa0", "a"}, {"\xc4\xa0", "\xc4\xa0"}})
+                           : test::make_unigram({{"<unk>", 0}, {"\xe2\x96\x81", -2}, {"a", -3}, {"ab", -3.5}, {"\xe2\x96\x81" "b", -4},
+                                                 {"\xea\xb0\x80", -5}, {"T", -6}});
+    auto& source = loaded.tokenizer;
+    if (kind == 5) {
+      source.rules.compose = true;
+      source.bpe->add_prefix_space = true;
+      source.rules.trim = 3;
+    } else if (kind == 6) {
+      source.rules.charsmap = test::make_charsmap({{"\xe2\x84\xa2", "TM"}, {"\x1e", ""}, {"\xc3\xa9", "e"}, {"\r", " "}});
+      source.rules.strip = kinglet::Rules::kRight;
+      source.rules.collapse = kinglet::Rules::kSpaces;
+      source.rules.space = 0x2581;
+    } else if (kind == 7) {
+      source.rules.literals = {{"``", '"'}, {"\'\'", '"'}};
+      source.rules.decompose = source.rules.compatibility = source.rules.strip_accents = source.rules.lowercase = true;
+      source.rules.strip = 3;
+      source.rules.collapse = kinglet::Rules::kWhiteSpace;
+      source.unigram->split_spaces = true;
+    }
+    std::vector<kinglet::convert::AddedToken> added;
+    for (const char* content : {"[MASK]", "<s>", "ab"}) {
+      kinglet::convert::AddedToken token;
+      token.content = content;
+      token.normalized = content[0] != '[';
+      token.lstrip = token.rstrip = content[0] != 'a';
+      token.single_word = content[0] == 'a';
+      added.push_back(token);
+    }
+    source.add_tokens(added);
+    return loaded;
+  }
+
   explicit Fixed(unsigned kind) {
+    if (kind > 3) {
+      open(subwords(kind));
+      return;
+    }
     kinglet::convert::LoadedTokenizer loaded;
     auto& tokenizer_source = loaded.tokenizer;
     for (const char* token : {"[UNK]", "[CLS]", "[SEP]", "a", "##a", "b", "##b", "ab", "##ba", "!", "é", "##é", "中",
@@ -46,6 +87,10 @@ struct Fixed {
       added.push_back(token);
     }
     tokenizer_source.add_tokens(added);
+    open(std::move(loaded));
+  }
+
+  void open(kinglet::convert::LoadedTokenizer loaded) {
     const auto compiled = kinglet::convert::compile_tokenizer(std::move(loaded));
     builder.Finish(compiled->write(builder));
     kinglet::Error error;
@@ -78,8 +123,9 @@ void encode(const Tokenizer& tokenizer, std::string_view prefix, std::string_vie
 }
 
 void fuzz_text(unsigned kind, std::string_view data) {
-  static const std::unique_ptr<Fixed> fixed[] = {std::make_unique<Fixed>(0), std::make_unique<Fixed>(1),
-                                                 std::make_unique<Fixed>(2), std::make_unique<Fixed>(3)};
+  static const std::unique_ptr<Fixed> fixed[] = {
+      std::make_unique<Fixed>(0), std::make_unique<Fixed>(1), std::make_unique<Fixed>(2), std::make_unique<Fixed>(3),
+      std::make_unique<Fixed>(4), std::make_unique<Fixed>(5), std::make_unique<Fixed>(6), std::make_unique<Fixed>(7)};
   std::string_view parts[3];
   size_t count = 0;
   for (; count < 2; ++count) {
@@ -91,7 +137,7 @@ void fuzz_text(unsigned kind, std::string_view data) {
     data.remove_prefix(end + 2);
   }
   parts[count] = data;
-  const Tokenizer& tokenizer = fixed[kind & 3]->tokenizer;
+  const Tokenizer& tokenizer = fixed[(kind & 3) | (kind >> 4 & 4)]->tokenizer;
   const std::string_view prefix = count > 0 ? parts[0] : std::string_view();
   const std::string_view text = count > 0 ? parts[1] : parts[0];
   const std::string_view* pair = count > 1 ? &parts[2] : nullptr;

@@ -197,9 +197,6 @@ TEST_CASE("tokenizers of other kinds are refused by name") {
   CHECK_ERROR(broken("/pre_tokenizer/type", "Whitespace"), "pre_tokenizer: the type is \"Whitespace\"");
   CHECK_ERROR(broken("/pre_tokenizer", nullptr), "pre_tokenizer: the type is \"null\"");
   CHECK_ERROR(broken("/post_processor/type", "Other"), "post_processor: the post-processor Other is not implemented");
-  CHECK_ERROR(broken("/post_processor", json{{"type", "RobertaProcessing"}, {"sep", {"[SEP]", 2}}, {"cls", {"[CLS]", 1}},
-                                             {"trim_offsets", true}, {"add_prefix_space", true}}),
-              "trim_offsets: is not implemented for WordPiece");
   CHECK_ERROR(broken("/version", "2.0"), "version: expected \"1.0\"");
   CHECK_ERROR(broken("/truncation/direction", "Left"), "truncation on the left is not implemented");
 }

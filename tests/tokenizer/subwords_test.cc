@@ -86,7 +86,7 @@ TEST_CASE("BPE: words shorter and longer than the window") {
   const unsigned seed = std::random_device{}();
   INFO("seed ", seed);
   std::mt19937 random(seed);
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 4; ++round) {
     Merges merges;
     std::vector<std::string> tokens = {"a", "b", "c"};
     while (merges.size() < 24) {
@@ -98,7 +98,7 @@ TEST_CASE("BPE: words shorter and longer than the window") {
     }
     const convert::LoadedTokenizer loaded = make_bpe(merges);
     const Compiled compiled(loaded);
-    for (const size_t length : {1u, 5u, 31u, 33u, 300u, 2043u, 2049u, 3000u, 5000u}) {
+    for (const size_t length : {1u, 5u, 31u, 33u, 300u, 2043u, 2049u, 3000u}) {
       const std::string word = random_word(random, length, round % 2 == 0 ? 3 : 1);
       CHECK(compiled.encode(word).ids == merge_plainly(loaded.tokenizer, word));
     }

@@ -1,6 +1,7 @@
 // Tokenizes requests from stdin for fuzz_against_hf.py.
 //
 //   tokenize_driver FOLDER             binary requests on stdin, binary replies on stdout
+//   tokenize_driver FOLDER --table F   writes the tokenizer's table to file F as a seed for tokenizer_fuzz
 //   tokenize_driver FOLDER --bench F   tokenizes the lines of file F again and again; prints bytes per second
 //
 // request: u32 has_pair, max_length, prefix bytes, text bytes, pair bytes; then these bytes
@@ -107,6 +108,10 @@ int main(int argc, char** argv) {
     const double open_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - open_begin).count();
     std::fprintf(stderr, "%u tokens, table %zu bytes, compiled in %.0f ms, opens in %.2f ms\n",
                  compiled.compiled().size(), compiled.bytes().size(), seconds * 1e3, open_seconds * 1e3);
+    if (argc >= 4 && std::strcmp(argv[2], "--table") == 0) {
+      std::ofstream(argv[3], std::ios::binary) << '\1' << compiled.bytes();
+      return 0;
+    }
     return argc >= 4 && std::strcmp(argv[2], "--bench") == 0 ? bench(compiled, argv[3]) : serve(compiled);
   } catch (const std::exception& exception) {
     std::fprintf(stderr, "%s\n", exception.what());
