@@ -15,6 +15,10 @@
 // vpdpbusd wants unsigned × signed: a_u8 = a_s8 + 128, so the sums start at −128·Σ w, the same for every row. What is
 // left, −zp·Σ w, is one vpdpwssd on 16-bit halves: with c = −Σ w = 256·h + l, |c| < 2²³ and l in [0, 255],
 // l·zp + h·(256·zp) is exact, for 256·zp fits int16. The pairs (zp, 256·zp) are made once per chunk of rows.
+//
+// Weights of a real model come from the last-level cache or from memory, where nothing but an early request hides the
+// latency: while a tile is multiplied, its row blocks share the fetching of the next one (after the last tile, of what
+// lies behind the matrix: in a model file, mostly the next matrix).
 #include "kernels.h"
 #include "simd/x86.h"
 
@@ -28,8 +32,8 @@ namespace {
 constexpr size_t kMaxRows = 12;
 constexpr size_t kTileColumns = 16;
 constexpr size_t kStepBytes = 128;  // 16 outputs × 8 k
-constexpr size_t kPrefetchBytes = 4 * kStepBytes;
-constexpr size_t kChunkRows = 96;   // rows that run through all tiles together
+constexpr size_t kNearBytes = 65536;  // weights of this size are in the cache after the first block of rows
+constexpr size_t kChunkRows = 132;  // rows that run through all tiles together
 
 // What a block needs of its operands, rows and tiles counted from the block's first.
 struct Block {
@@ -37,12 +41,14 @@ struct Block {
   const char* w;
   size_t row_bytes, tile_bytes, steps;
   const float* row_scale;
-  const uint32_t* zero_pairs;
+  const uint32_t* zero_pairs;  // null: all zero points are 0
   const float* column_scale;
   const int32_t* column_sum;
   const float* bias;
   float* out;
   size_t out_stride;
+  const char* next;    // what this block fetches ahead of the weights after its tiles; or null
+  size_t next_stride;  // bytes of it per step
   __mmask16 last_mask;  // the valid columns of the block's last tile
 };
 
@@ -64,12 +70,6 @@ struct Correction {
   };
 }
 
-[[gnu::always_inline]] inline __m512i broadcast8(const char* p) {
-  long long bytes;
-  __builtin_memcpy(&bytes, p, sizeof bytes);
-  return _mm512_set1_epi64(bytes);
-}
-
 // Held in a register: gcc 12 otherwise loads a vector again for every row.
 [[gnu::always_inline]] inline __m512i load_once(const char* p) {
   __m512i vector = _mm512_loadu_si512(p);
@@ -88,6 +88,109 @@ struct Correction {
   asm("vpdpwssd\t{%2, %1, %0|%0, %1, %2}" : "+v"(sums) : "v"(a), "v"(b));
 }
 
+// The addresses of a block on their way through k: a register per five rows, for x86 scales an index by 1, 2 and 4.
+template <int kRows, int kTiles>
+struct Walk {
+  static constexpr int kBases = (kRows + 4) / 5;
+  const char* a[kBases];
+  const char* w;
+  const char* next;
+  size_t row_bytes, three_rows, tile_bytes, half_stride;
+
+  [[gnu::always_inline]] explicit Walk(const Block& block)
+      : w(block.w), next(block.next), row_bytes(block.row_bytes), three_rows(3 * block.row_bytes),
+        tile_bytes(block.tile_bytes), half_stride(block.next_stride / 2) {
+#pragma GCC unroll 3
+    for (int i = 0; i < kBases; ++i) {
+      a[i] = block.a + 5 * i * row_bytes;
+      asm("" : "+r"(a[i]));
+    }
+    asm("" : "+r"(three_rows));
+  }
+
+  // 8 bytes of row r, `kAt` bytes on, to all eight places of a vector. In assembly, for gcc 12 keeps a sum of registers
+  // per row, which are more than there are, and moves them to and from vector registers on the multiplier's port.
+  template <int kAt>
+  [[gnu::always_inline]] __m512i broadcast(int r) const {
+    __m512i row;
+    const char* base = a[r / 5];
+    switch (r % 5) {
+      case 0: asm volatile("vpbroadcastq\t%c2(%1), %0" : "=v"(row) : "r"(base), "i"(kAt)); break;
+      case 1: asm volatile("vpbroadcastq\t%c3(%1, %2), %0" : "=v"(row) : "r"(base), "r"(row_bytes), "i"(kAt)); break;
+      case 2: asm volatile("vpbroadcastq\t%c3(%1, %2, 2), %0" : "=v"(row) : "r"(base), "r"(row_bytes), "i"(kAt)); break;
+      case 3: asm volatile("vpbroadcastq\t%c3(%1, %2), %0" : "=v"(row) : "r"(base), "r"(three_rows), "i"(kAt)); break;
+      default: asm volatile("vpbroadcastq\t%c3(%1, %2, 4), %0" : "=v"(row) : "r"(base), "r"(row_bytes), "i"(kAt));
+    }
+    return row;
+  }
+
+  template <int kStep>
+  [[gnu::always_inline]] void step(__m512i (&sums)[kRows][kTiles][2]) {
+    __m512i weights[kTiles][2];
+#pragma GCC unroll 4
+    for (int t = 0; t < kTiles; ++t) {
+      weights[t][0] = load_once(w + t * tile_bytes + kStep * kStepBytes);
+      weights[t][1] = load_once(w + t * tile_bytes + kStep * kStepBytes + 64);
+    }
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i row = broadcast<kStep * 8>(r);
+#pragma GCC unroll 4
+      for (int t = 0; t < kTiles; ++t) {
+        multiply_add(sums[r][t][0], row, weights[t][0]);
+        multiply_add(sums[r][t][1], row, weights[t][1]);
+      }
+    }
+  }
+
+  // Two lines, or as many pieces of them, for every step that the rows' blocks share among themselves.
+  [[gnu::always_inline]] void prefetch(size_t steps) {
+    if (next != nullptr) {
+      for (size_t s = 0; s < steps; ++s) {
+        _mm_prefetch(next, _MM_HINT_T0);
+        _mm_prefetch(next + half_stride, _MM_HINT_T0);
+        next += 2 * half_stride;
+      }
+    }
+  }
+
+  [[gnu::always_inline]] void advance(size_t count) {
+#pragma GCC unroll 3
+    for (int i = 0; i < kBases; ++i) {
+      a[i] += 8 * count;
+    }
+    w += kStepBytes * count;
+  }
+};
+
+// Adds the halves of the sums, corrects them for the zero points, scales, and writes.
+template <int kRows, int kTiles, bool kZeroPoints, bool kBias>
+[[gnu::always_inline]] inline void finish(const Block& block, __m512i (&sums)[kRows][kTiles][2]) {
+  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+#pragma GCC unroll 4
+  for (int t = 0; t < kTiles; ++t) {
+    const size_t column = t * kTileColumns;
+    const __mmask16 mask = t == kTiles - 1 ? block.last_mask : static_cast<__mmask16>(0xFFFF);
+    const __m512i pairs = kZeroPoints ? correction_of(block.column_sum + column).pairs : _mm512_setzero_si512();
+    const __m512 column_scale = _mm512_loadu_ps(block.column_scale + column);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(sums[r][t][0], even, sums[r][t][1]),
+                                     _mm512_permutex2var_epi32(sums[r][t][0], odd, sums[r][t][1]));
+      if constexpr (kZeroPoints) {
+        multiply_add_pairs(sum, pairs, _mm512_set1_epi32(static_cast<int>(block.zero_pairs[r])));
+      }
+      const __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(block.row_scale[r]));
+      __m512 result = _mm512_maskz_mul_ps(mask, value, column_scale);
+      if constexpr (kBias) {
+        result = _mm512_maskz_add_ps(mask, result, _mm512_loadu_ps(block.bias + column));
+      }
+      _mm512_storeu_ps(block.out + r * block.out_stride + column, result);
+    }
+  }
+}
+
 template <int kRows, int kTiles>
 [[gnu::noinline]] void multiply_block(const Block& block) {
   __m512i sums[kRows][kTiles][2];
@@ -101,50 +204,23 @@ template <int kRows, int kTiles>
     }
   }
 
-  const size_t row_bytes = block.row_bytes;
-  const size_t tile_bytes = block.tile_bytes;
-  const char* a = block.a;
-  const char* w = block.w;
-  for (size_t step = block.steps; step > 0; --step, a += 8, w += kStepBytes) {
-    __m512i weights[kTiles][2];
-#pragma GCC unroll 4
-    for (int t = 0; t < kTiles; ++t) {
-      weights[t][0] = load_once(w + t * tile_bytes);
-      weights[t][1] = load_once(w + t * tile_bytes + 64);
-      _mm_prefetch(w + t * tile_bytes + kPrefetchBytes, _MM_HINT_T0);
-      _mm_prefetch(w + t * tile_bytes + kPrefetchBytes + 64, _MM_HINT_T0);
-    }
-#pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i row = broadcast8(a + r * row_bytes);
-#pragma GCC unroll 4
-      for (int t = 0; t < kTiles; ++t) {
-        multiply_add(sums[r][t][0], row, weights[t][0]);
-        multiply_add(sums[r][t][1], row, weights[t][1]);
-      }
-    }
+  Walk<kRows, kTiles> walk(block);
+  size_t steps = block.steps;
+  for (; steps >= 2; steps -= 2) {
+    walk.template step<0>(sums);
+    walk.template step<1>(sums);
+    walk.prefetch(2);
+    walk.advance(2);
   }
-
-  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-  const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
-#pragma GCC unroll 4
-  for (int t = 0; t < kTiles; ++t) {
-    const size_t column = t * kTileColumns;
-    const __mmask16 mask = t == kTiles - 1 ? block.last_mask : static_cast<__mmask16>(0xFFFF);
-    const __m512i pairs = correction_of(block.column_sum + column).pairs;
-    const __m512 column_scale = _mm512_loadu_ps(block.column_scale + column);
-#pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
-      __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(sums[r][t][0], even, sums[r][t][1]),
-                                     _mm512_permutex2var_epi32(sums[r][t][0], odd, sums[r][t][1]));
-      multiply_add_pairs(sum, pairs, _mm512_set1_epi32(static_cast<int>(block.zero_pairs[r])));
-      const __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(block.row_scale[r]));
-      __m512 result = _mm512_maskz_mul_ps(mask, value, column_scale);
-      if (block.bias != nullptr) {
-        result = _mm512_maskz_add_ps(mask, result, _mm512_loadu_ps(block.bias + column));
-      }
-      _mm512_storeu_ps(block.out + r * block.out_stride + column, result);
-    }
+  if (steps > 0) {
+    walk.template step<0>(sums);
+  }
+  if (block.zero_pairs == nullptr) {
+    finish<kRows, kTiles, false, false>(block, sums);
+  } else if (block.bias == nullptr) {
+    finish<kRows, kTiles, true, false>(block, sums);
+  } else {
+    finish<kRows, kTiles, true, true>(block, sums);
   }
 }
 
@@ -169,8 +245,11 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
   const size_t row_blocks = (m + kMaxRows - 1) / kMaxRows;
   const auto last_mask = static_cast<__mmask16>(0xFFFFu >> (tiles * kTileColumns - args.n));
   uint32_t zero_pairs[kChunkRows];
+  uint32_t any_zero_point = args.bias != nullptr;
+  const bool small = tiles * steps * kStepBytes <= kNearBytes;
   for (size_t i = 0; i < m; ++i) {
     const auto zero_point = static_cast<uint32_t>(args.zero_point[first_row + i]);
+    any_zero_point |= zero_point;
     zero_pairs[i] = (zero_point & 0xFFFF) | zero_point << 24;
   }
   size_t wanted = 1;  // tiles at once
@@ -183,6 +262,7 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
       count /= 2;
     }
     const size_t column = tile * kTileColumns;
+    const char* next_weights = reinterpret_cast<const char*>(args.w) + (tile + count) * steps * kStepBytes;
     for (size_t b = 0; b < row_blocks; ++b) {
       const size_t row = m * b / row_blocks;  // split evenly: 13 = 6 + 7
       const size_t rows = m * (b + 1) / row_blocks - row;
@@ -193,12 +273,14 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
           .tile_bytes = steps * kStepBytes,
           .steps = steps,
           .row_scale = args.row_scale + first_row + row,
-          .zero_pairs = zero_pairs + row,
+          .zero_pairs = any_zero_point ? zero_pairs + row : nullptr,
           .column_scale = args.column_scale + column,
           .column_sum = args.column_sum + column,
           .bias = args.bias != nullptr ? args.bias + column : nullptr,
           .out = args.out + (first_row + row) * args.out_stride + column,
           .out_stride = args.out_stride,
+          .next = small ? nullptr : next_weights + count * steps * kStepBytes * b / row_blocks,
+          .next_stride = count * kStepBytes / row_blocks,
           .last_mask = tile + count == tiles ? last_mask : static_cast<__mmask16>(0xFFFF),
       };
       (count == 4 ? kFourTiles : count == 2 ? kTwoTiles : kOneTile)[rows - 1](block);
