@@ -33,6 +33,24 @@ KINGLET_INLINE Floats<N> fast_exp2_255(Floats<N> x) {
   return float_of(bits_of(p) + shift_left<23>(bits_of(shifted)));
 }
 
+// rne(255·2ˣ) for x <= 0, as integers: round_to_int(fast_exp2_255(x)).
+template <int N>
+KINGLET_INLINE Ints<N> rounded_exp2_255(Floats<N> x) {
+#if defined(KINGLET_VEC_AVX512)
+  // The fraction, the power and the rounding are one instruction each. The polynomial sees the same fraction, and a
+  // product with a power of two rounds nothing that ends above 1/2; below, and for x under kFastExp2Min, all is 0.
+  if constexpr (N == kNative) {
+    const NativeFloat f = _mm512_reduce_ps(x.v, 0);  // x − rne(x)
+    const Floats<N> p = set<N>(255.0f) + Floats<N>{f} * horner(kFastExp2, Floats<N>{f});
+    return {(NativeInt)_mm512_cvtps_epi32(_mm512_scalef_ps(p.v, x.v - f))};
+  } else {
+    return {rounded_exp2_255(x.low), rounded_exp2_255(x.high)};
+  }
+#else
+  return bits_of(fast_exp2_255(x) + set<N>(kRound)) - set_int<N>(kRoundBits);
+#endif
+}
+
 template <int N>
 KINGLET_INLINE Floats<N> exp2_negative(Floats<N> x) {
   x = max_of(x, set<N>(kExp2Min));

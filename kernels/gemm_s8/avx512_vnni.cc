@@ -32,7 +32,7 @@ namespace {
 constexpr size_t kMaxRows = 12;
 constexpr size_t kTileColumns = 16;
 constexpr size_t kStepBytes = 128;  // 16 outputs × 8 k
-constexpr size_t kNearBytes = 65536;  // weights of this size are in the cache after the first block of rows
+constexpr size_t kNearBytes = 65536;  // weights up to this size need no prefetching, and all tiles go in one call
 constexpr size_t kChunkRows = 132;  // rows that run through all tiles together
 
 // What a block needs of its operands, rows and tiles counted from the block's first.
@@ -40,6 +40,7 @@ struct Block {
   const char* a;
   const char* w;
   size_t row_bytes, tile_bytes, steps;
+  size_t groups;  // kTiles tiles each, one after the other
   const float* row_scale;
   const uint32_t* zero_pairs;  // null: all zero points are 0
   const float* column_scale;
@@ -49,7 +50,7 @@ struct Block {
   size_t out_stride;
   const char* next;    // what this block fetches ahead of the weights after its tiles; or null
   size_t next_stride;  // bytes of it per step
-  __mmask16 last_mask;  // the valid columns of the block's last tile
+  __mmask16 last_mask;  // the valid columns of the last tile
 };
 
 // What a tile adds to the sums: −128·Σ w where they start, and −Σ w as pairs of int16 for the zero points.
@@ -97,8 +98,8 @@ struct Walk {
   const char* next;
   size_t row_bytes, three_rows, tile_bytes, half_stride;
 
-  [[gnu::always_inline]] explicit Walk(const Block& block)
-      : w(block.w), next(block.next), row_bytes(block.row_bytes), three_rows(3 * block.row_bytes),
+  [[gnu::always_inline]] Walk(const Block& block, size_t group)
+      : w(block.w + group * kTiles * block.tile_bytes), next(block.next), row_bytes(block.row_bytes), three_rows(3 * block.row_bytes),
         tile_bytes(block.tile_bytes), half_stride(block.next_stride / 2) {
 #pragma GCC unroll 3
     for (int i = 0; i < kBases; ++i) {
@@ -164,14 +165,15 @@ struct Walk {
 };
 
 // Adds the halves of the sums, corrects them for the zero points, scales, and writes.
-template <int kRows, int kTiles, bool kZeroPoints, bool kBias>
-[[gnu::always_inline]] inline void finish(const Block& block, __m512i (&sums)[kRows][kTiles][2]) {
+template <int kRows, int kTiles, bool kZeroPoints>
+[[gnu::always_inline]] inline void finish(const Block& block, size_t group, __m512i (&sums)[kRows][kTiles][2]) {
   const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
   const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
 #pragma GCC unroll 4
   for (int t = 0; t < kTiles; ++t) {
-    const size_t column = t * kTileColumns;
-    const __mmask16 mask = t == kTiles - 1 ? block.last_mask : static_cast<__mmask16>(0xFFFF);
+    const size_t column = (group * kTiles + t) * kTileColumns;
+    const bool last = t == kTiles - 1 && group + 1 == block.groups;
+    const __mmask16 mask = last ? block.last_mask : static_cast<__mmask16>(0xFFFF);
     const __m512i pairs = kZeroPoints ? correction_of(block.column_sum + column).pairs : _mm512_setzero_si512();
     const __m512 column_scale = _mm512_loadu_ps(block.column_scale + column);
 #pragma GCC unroll 12
@@ -183,7 +185,7 @@ template <int kRows, int kTiles, bool kZeroPoints, bool kBias>
       }
       const __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(block.row_scale[r]));
       __m512 result = _mm512_maskz_mul_ps(mask, value, column_scale);
-      if constexpr (kBias) {
+      if (block.bias != nullptr) {
         result = _mm512_maskz_add_ps(mask, result, _mm512_loadu_ps(block.bias + column));
       }
       _mm512_storeu_ps(block.out + r * block.out_stride + column, result);
@@ -192,19 +194,18 @@ template <int kRows, int kTiles, bool kZeroPoints, bool kBias>
 }
 
 template <int kRows, int kTiles>
-[[gnu::noinline]] void multiply_block(const Block& block) {
+[[gnu::always_inline]] inline void multiply_group(const Block& block, size_t group) {
   __m512i sums[kRows][kTiles][2];
 #pragma GCC unroll 4
   for (int t = 0; t < kTiles; ++t) {
-    const Correction correction = correction_of(block.column_sum + t * kTileColumns);
+    const Correction correction = correction_of(block.column_sum + (group * kTiles + t) * kTileColumns);
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
       sums[r][t][0] = correction.start[0];
       sums[r][t][1] = correction.start[1];
     }
   }
-
-  Walk<kRows, kTiles> walk(block);
+  Walk<kRows, kTiles> walk(block, group);
   size_t steps = block.steps;
   for (; steps >= 2; steps -= 2) {
     walk.template step<0>(sums);
@@ -216,11 +217,16 @@ template <int kRows, int kTiles>
     walk.template step<0>(sums);
   }
   if (block.zero_pairs == nullptr) {
-    finish<kRows, kTiles, false, false>(block, sums);
-  } else if (block.bias == nullptr) {
-    finish<kRows, kTiles, true, false>(block, sums);
+    finish<kRows, kTiles, false>(block, group, sums);
   } else {
-    finish<kRows, kTiles, true, true>(block, sums);
+    finish<kRows, kTiles, true>(block, group, sums);
+  }
+}
+
+template <int kRows, int kTiles>
+[[gnu::noinline]] void multiply_block(const Block& block) {
+  for (size_t group = 0; group < block.groups; ++group) {
+    multiply_group<kRows, kTiles>(block, group);
   }
 }
 
@@ -246,11 +252,15 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
   const auto last_mask = static_cast<__mmask16>(0xFFFFu >> (tiles * kTileColumns - args.n));
   uint32_t zero_pairs[kChunkRows];
   uint32_t any_zero_point = args.bias != nullptr;
-  const bool small = tiles * steps * kStepBytes <= kNearBytes;
+  const bool near = tiles * steps * kStepBytes <= kNearBytes;
   for (size_t i = 0; i < m; ++i) {
     const auto zero_point = static_cast<uint32_t>(args.zero_point[first_row + i]);
     any_zero_point |= zero_point;
     zero_pairs[i] = (zero_point & 0xFFFF) | zero_point << 24;
+  }
+  size_t starts[kChunkRows / kMaxRows + 1];  // split evenly: 13 = 6 + 7
+  for (size_t b = 0; b <= row_blocks; ++b) {
+    starts[b] = m * b / row_blocks;
   }
   size_t wanted = 1;  // tiles at once
   if (row_blocks == 1) {
@@ -262,16 +272,19 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
       count /= 2;
     }
     const size_t column = tile * kTileColumns;
-    const char* next_weights = reinterpret_cast<const char*>(args.w) + (tile + count) * steps * kStepBytes;
+    const size_t groups = near ? (tiles - tile) / count : 1;
+    const size_t next_tile = tile + groups * count;
+    const char* next_weights = reinterpret_cast<const char*>(args.w) + next_tile * steps * kStepBytes;
     for (size_t b = 0; b < row_blocks; ++b) {
-      const size_t row = m * b / row_blocks;  // split evenly: 13 = 6 + 7
-      const size_t rows = m * (b + 1) / row_blocks - row;
+      const size_t row = starts[b];
+      const size_t rows = starts[b + 1] - row;
       const Block block = {
           .a = static_cast<const char*>(args.a) + (first_row + row) * steps * 8,
           .w = reinterpret_cast<const char*>(args.w) + tile * steps * kStepBytes,
           .row_bytes = steps * 8,
           .tile_bytes = steps * kStepBytes,
           .steps = steps,
+          .groups = groups,
           .row_scale = args.row_scale + first_row + row,
           .zero_pairs = any_zero_point ? zero_pairs + row : nullptr,
           .column_scale = args.column_scale + column,
@@ -279,13 +292,13 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
           .bias = args.bias != nullptr ? args.bias + column : nullptr,
           .out = args.out + (first_row + row) * args.out_stride + column,
           .out_stride = args.out_stride,
-          .next = small ? nullptr : next_weights + count * steps * kStepBytes * b / row_blocks,
+          .next = near ? nullptr : next_weights + count * steps * kStepBytes * b / row_blocks,
           .next_stride = count * kStepBytes / row_blocks,
-          .last_mask = tile + count == tiles ? last_mask : static_cast<__mmask16>(0xFFFF),
+          .last_mask = next_tile == tiles ? last_mask : static_cast<__mmask16>(0xFFFF),
       };
       (count == 4 ? kFourTiles : count == 2 ? kTwoTiles : kOneTile)[rows - 1](block);
     }
-    tile += count;
+    tile = next_tile;
   }
 }
 

@@ -18,11 +18,11 @@ struct Row {
   const float* x;
   const float* input_scale;
 
-  template <typename Count>
-  KINGLET_INLINE Floats<32> load(size_t j, Count count) const {
-    const Floats<32> v = kernels::load<32>(x + j, count);
+  template <int N, typename Count>
+  KINGLET_INLINE Floats<N> load(size_t j, Count count) const {
+    const Floats<N> v = kernels::load<N>(x + j, count);
     if constexpr (kScaled) {
-      return v * kernels::load<32>(input_scale + j, count);
+      return v * kernels::load<N>(input_scale + j, count);
     } else {
       return v;
     }
@@ -34,7 +34,7 @@ KINGLET_INLINE bool quantize_row(Row<kScaled> row, size_t k, unsigned char* q, f
   Ints<32> highs = set_int<32>(0);
   Ints<32> lows = set_int<32>(0);
   for_blocks<32>(k, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-    const Ints<32> bits = bits_of(row.load(j, count));
+    const Ints<32> bits = bits_of(row.template load<32>(j, count));
     highs = signed_max(highs, bits);
     lows = unsigned_max(lows, bits);
   });
@@ -48,9 +48,12 @@ KINGLET_INLINE bool quantize_row(Row<kScaled> row, size_t k, unsigned char* q, f
   const bool zero = range < kSmallestRange;
   const float inverse = zero ? 0.0f : 255.0f / range;
   const int32_t zero_at = zero ? 0 : round_to_int(-128.0f - low * inverse);
-  for_blocks<32>(k, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-    const Ints<32> shifted = bits_of(row.load(j, count) * set<32>(inverse) + set<32>(kRound));
-    const Ints<32> values = shifted + set_int<32>(static_cast<int32_t>(static_cast<uint32_t>(zero_at) - kRoundBits));
+  for_wide_blocks(k, [&](size_t j, auto lanes, auto count) KINGLET_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::count;
+    const Ints<kLanes> shifted =
+        bits_of(row.template load<kLanes>(j, count) * set<kLanes>(inverse) + set<kLanes>(kRound));
+    const Ints<kLanes> values =
+        shifted + set_int<kLanes>(static_cast<int32_t>(static_cast<uint32_t>(zero_at) - kRoundBits));
     store_activations<kLayout>(q, j, keep(values, count), count);
   });
   scale = zero ? 0.0f : range / 255.0f;

@@ -37,6 +37,11 @@ constexpr int kNative = kNativeBytes / 4;
 // Rows that row kernels take together, so that the chains of one row's sums do not wait for themselves.
 constexpr int kRowsAtOnce = kNativeBytes / 16;
 
+// Lanes that kernels without an order of sums take at a time: enough vectors to hide latency, few enough for the
+// registers. And the lanes of their last, shorter blocks.
+constexpr int kWide = kNativeBytes == 64 ? 64 : 32;
+constexpr int kWideTail = kNativeBytes == 64 ? 16 : 32;
+
 typedef float Float4 __attribute__((vector_size(16)));
 typedef int32_t Int4 __attribute__((vector_size(16)));
 typedef float Float8 __attribute__((vector_size(32)));

@@ -59,6 +59,25 @@ KINGLET_INLINE void for_blocks(size_t n, Body body) {
   }
 }
 
+// The same over blocks of kWide while they are full, then of kWideTail: body(first index, Lanes<N>, Full or Part).
+template <int N>
+struct Lanes {
+  static constexpr int count = N;
+};
+template <typename Body>
+KINGLET_INLINE void for_wide_blocks(size_t n, Body body) {
+  size_t i = 0;
+  for (; i + kWide <= n; i += kWide) {
+    body(i, Lanes<kWide>{}, Full{});
+  }
+  for (; i + kWideTail <= n; i += kWideTail) {
+    body(i, Lanes<kWideTail>{}, Full{});
+  }
+  if (i < n) {
+    body(i, Lanes<kWideTail>{}, Part{n - i});
+  }
+}
+
 // ---- Lanes ---------------------------------------------------------------------------------------------------------
 
 template <int N>
@@ -223,6 +242,12 @@ KINGLET_INLINE Bytes16 saturated_bytes(Ints<16> x) {
 // Saturates to int8, exclusive-ors with `flip`, and stores the bytes that exist: all, or a multiple of 8.
 template <int N, typename Count>
 KINGLET_INLINE void store_bytes(void* p, Ints<N> x, unsigned char flip, Count count) {
+#if defined(KINGLET_VEC_AVX512)
+  if constexpr (N == 64 && __is_same(Count, Full)) {
+    narrow_64(p, x.low.low.v, x.low.high.v, x.high.low.v, x.high.high.v, flip);
+    return;
+  }
+#endif
   if constexpr (kNativeBytes == 16 && N == 16) {
     const auto bytes = saturated_bytes(x);
     store_16(p, bytes ^ flip, count);

@@ -7,41 +7,79 @@
 namespace kinglet::kernels {
 namespace {
 
+// The lanes of x, folded to as many as the tail of for_wide_blocks has.
+template <int N, typename Operation>
+KINGLET_INLINE auto folded(Floats<N> x, Operation operation) {
+  if constexpr (N == kWideTail) {
+    return x;
+  } else {
+    return folded(operation(x.low, x.high), operation);
+  }
+}
+template <int N>
+KINGLET_INLINE Ints<kWideTail> folded_sum(Ints<N> x) {
+  if constexpr (N == kWideTail) {
+    return x;
+  } else {
+    return folded_sum(x.low + x.high);
+  }
+}
+
 template <ActivationLayout kLayout, int kRows>
 KINGLET_INLINE void softmax_rows(const SoftmaxQuantize& args, size_t row) {
+  constexpr int kTail = kWideTail;
+  const auto larger = [](auto a, auto b) KINGLET_INLINE_LAMBDA { return max_of(a, b); };
   const float* scores = args.scores + row * args.stride;
   unsigned char* p[kRows];
 
-  Floats<32> maxima[kRows];
+  Floats<kTail> maxima[kRows];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
-    maxima[r] = set<32>(scores[r * args.stride]);
+    maxima[r] = set<kTail>(scores[r * args.stride]);
     p[r] = activation_row<kLayout>(args.p, args.n, row + r);
   }
-  for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
+  for_wide_blocks(args.n, [&](size_t j, auto lanes, auto count) KINGLET_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::count;
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
-      maxima[r] = max_of(maxima[r], keep_or(load<32>(scores + r * args.stride + j, count), maxima[r], count));
+      const Floats<kLanes> x = load<kLanes>(scores + r * args.stride + j, count);
+      if constexpr (kLanes == kTail) {
+        maxima[r] = max_of(maxima[r], keep_or(x, maxima[r], count));
+      } else {
+        maxima[r] = max_of(maxima[r], folded(x, larger));
+      }
     }
   });
-  Ints<32> sums[kRows];
+  float largest_of[kRows];
+  Ints<kTail> sums[kRows];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
-    maxima[r] = set<32>(largest(maxima[r]));
-    sums[r] = set_int<32>(0);
+    largest_of[r] = largest(maxima[r]);
+    sums[r] = set_int<kTail>(0);
   }
-  for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
+  const auto quantize = [&](int r, size_t j, auto lanes, auto count) KINGLET_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::count;
+    const Floats<kLanes> x = load<kLanes>(scores + r * args.stride + j, count) - set<kLanes>(largest_of[r]);
+    // P, with −128 in the lanes that do not exist.
+    const Ints<kLanes> values = keep(rounded_exp2_255(x), count) - set_int<kLanes>(128);
+    sums[r] = sums[r] + folded_sum(values);
+    store_activations<kLayout>(p[r], j, values, count);
+  };
+  if constexpr (kWide > 32) {  // a block has vectors enough: row after row
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
-      const Floats<32> e = fast_exp2_255(load<32>(scores + r * args.stride + j, count) - maxima[r]);
-      // P, with −128 in the lanes that do not exist.
-      const Ints<32> values =
-          keep(bits_of(e + set<32>(kRound)) - set_int<32>(kRoundBits), count) - set_int<32>(128);
-      sums[r] = sums[r] + values;
-      store_activations<kLayout>(p[r], j, values, count);
+      for_wide_blocks(args.n, [&](size_t j, auto lanes, auto count)
+                                  KINGLET_INLINE_LAMBDA { quantize(r, j, lanes, count); });
     }
-  });
-  const auto lanes = static_cast<int32_t>(round_up(args.n, 32));
+  } else {
+    for_wide_blocks(args.n, [&](size_t j, auto lanes, auto count) KINGLET_INLINE_LAMBDA {
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+        quantize(r, j, lanes, count);
+      }
+    });
+  }
+  const auto lanes = static_cast<int32_t>(round_up(args.n, kTail));
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
     args.inverse_sum[row + r] = 1.0f / static_cast<float>(total(sums[r]) + 128 * lanes);

@@ -19,7 +19,7 @@ namespace kinglet {
 
 inline constexpr uint32_t kNone = UINT32_MAX;
 // Queries of one head that attention takes at a time: their scores stay in the first-level cache.
-inline constexpr uint32_t kQueryRows = 16;
+inline constexpr uint32_t kQueryRows = 24;
 
 // What a session is made for.
 struct Capacity {
