@@ -32,6 +32,7 @@ struct Row {
   size_t runs = 0;
   double least = 0, median = 0;  // milliseconds a call
   double operations = 0;         // a call
+  double limit = 0;              // milliseconds that a call takes at least here; 0: not known
 };
 
 class BenchCommand : public Command {
@@ -45,14 +46,20 @@ class BenchCommand : public Command {
            "part of it. Each length is warmed up and then timed for at least 0.6 seconds and 5 calls.\n"
            "\n"
            "GOP/s counts the additions and multiplications of all matrix products and of attention, at the median\n"
-           "time. The peak is what a loop of the kernel path's own multiply-add instruction reaches on registers,\n"
-           "measured in the same run on as many threads; bandwidth is read speed from memory.\n"
+           "time. The peak is what a loop of the kernel path's own multiply-add instruction reaches on registers;\n"
+           "bandwidth is what a mapped file of the size of the matrices can be read with; both, and the costs of a\n"
+           "softmax element and of a GELU-and-quantise element, are measured in the same run on as many threads.\n"
+           "The limit of an int8 call is the larger of operations / peak + softmax elements · their cost + GELU\n"
+           "elements · their cost, and of bytes of the matrices / bandwidth. Its shares are those of the best and of\n"
+           "the median time.\n"
            "\n"
            "Output: a table. With --json one object:\n"
            "  {\"model\":…,\"precision\":…,\"isa\":…,\"threads\":1,\"batch\":1,\"load_ms\":…,\"session_ms\":…,\n"
-           "   \"session_bytes\":…,\"matrix_bytes\":…,\"peak_gops\":… or null,\"peak_instruction\":…,\"read_gbs\":…,\n"
-           "   \"results\":[{\"length\":16,\"runs\":…,\"min_ms\":…,\"median_ms\":…,\"tokens_per_second\":…,\n"
-           "                \"gops\":…,\"peak_share\":… or null}]}\n"
+           "   \"session_bytes\":…,\"matrix_bytes\":…,\"peak_gops\":… or null,\"peak_instruction\":…,\n"
+           "   \"softmax_ns\":…,\"gelu_ns\":…,\"read_gbs\":…,\n"
+           "   \"results\":[{\"length\":16,\"runs\":…,\"min_ms\":…,\"median_ms\":…,\"tokens_per_second\":…,\"gops\":…,\n"
+           "                \"peak_share\":… or null,\"limit_ms\":… or null,\"limit_share\":… or null,\n"
+           "                \"limit_share_best\":… or null}]}\n"
            "\n"
            "Examples:\n"
            "  kinglet bench minilm.kgl --lengths 16,64,256\n"
@@ -129,9 +136,19 @@ class BenchCommand : public Command {
         rows.back().operations = workload.operations(length, batch_);
       }
       progress.show("peak of this machine", 1);
-      peak_ = std::string_view(model.info().precision) == "int8" ? probe_int8(std::string(isa()), threads_)
-                                                                 : probe_fp32(threads_);
-      bandwidth_ = probe_bandwidth(threads_);
+      const bool int8 = std::string_view(model.info().precision) == "int8";
+      peak_ = int8 ? probe_int8(std::string(isa()), threads_) : probe_fp32(threads_);
+      costs_ = probe_elements(threads_);
+      bandwidth_ = probe_bandwidth(workload.matrix_bytes(), threads_);
+      for (Row& row : rows) {
+        if (int8 && peak_.gops > 0 && bandwidth_ > 0) {
+          const double computing = row.operations / peak_.gops / 1e6 +
+                                   workload.softmax_elements(row.length, batch_) * costs_.softmax * 1e3 +
+                                   workload.activation_elements(row.length, batch_) * costs_.gelu * 1e3;
+          const double reading = static_cast<double>(workload.matrix_bytes()) / bandwidth_ / 1e6;
+          row.limit = std::max(computing, reading);
+        }
+      }
     }
     output().write(json_ ? json(path, model, session, workload, rows) : table(path, model, session, workload, rows));
     output().flush();
@@ -190,14 +207,18 @@ class BenchCommand : public Command {
                       ", " + std::string(isa()) + format(", threads %u, sequences per call %u\n", threads_, batch_);
     out += format("open and check %.1f ms, session %.1f ms and %s bytes; matrices %s bytes\n", load_ms_, session_ms_,
                   group_digits(session.memory()).c_str(), group_digits(workload.matrix_bytes()).c_str());
-    out += peak_.gops > 0 ? format("measured here: peak %.0f GOP/s (%s), memory read %.1f GB/s\n\n", peak_.gops,
-                                   peak_.instruction.c_str(), bandwidth_)
-                          : format("measured here: memory read %.1f GB/s; no peak is known for this path\n\n", bandwidth_);
-    out += " length   min ms  median ms   tokens/s    GOP/s  of peak\n";
+    out += peak_.gops > 0 ? format("measured here: peak %.0f GOP/s (%s), ", peak_.gops, peak_.instruction.c_str())
+                          : "measured here: no peak is known for this path, ";
+    out += format("softmax %.3f ns and GELU with quantisation %.3f ns an element, reading %.1f GB/s\n\n",
+                  costs_.softmax * 1e9, costs_.gelu * 1e9, bandwidth_);
+    out += " length   min ms  median ms   tokens/s    GOP/s  of peak   limit ms  of limit: best   median\n";
     for (const Row& row : rows) {
       out += format("%7u %8.3f %10.3f %10.0f %8.1f", row.length, row.least, row.median, tokens_per_second(row),
                     gops(row)) +
-             (peak_.gops > 0 ? format("  %5.1f %%\n", 100 * gops(row) / peak_.gops) : "        -\n");
+             (peak_.gops > 0 ? format("  %5.1f %%", 100 * gops(row) / peak_.gops) : "        -") +
+             (row.limit > 0 ? format(" %10.3f %14.1f %%  %5.1f %%\n", row.limit, 100 * row.limit / row.least,
+                                     100 * row.limit / row.median)
+                            : "          -                -        -\n");
     }
     return out;
   }
@@ -215,13 +236,17 @@ class BenchCommand : public Command {
     out += ",\"matrix_bytes\":" + std::to_string(workload.matrix_bytes());
     out += ",\"peak_gops\":" + (peak_.gops > 0 ? format("%.6g", peak_.gops) : "null") + ",\"peak_instruction\":";
     append_json(out, peak_.instruction);
-    out += format(",\"read_gbs\":%.6g,\"results\":[", bandwidth_);
+    out += format(",\"softmax_ns\":%.6g,\"gelu_ns\":%.6g,\"read_gbs\":%.6g,\"results\":[", costs_.softmax * 1e9,
+                  costs_.gelu * 1e9, bandwidth_);
     for (const Row& row : rows) {
       out += format("%s{\"length\":%u,\"runs\":%zu,\"min_ms\":%.6g,\"median_ms\":%.6g,\"tokens_per_second\":%.6g",
                     &row == rows.data() ? "" : ",", row.length, row.runs, row.least, row.median,
                     tokens_per_second(row)) +
              format(",\"gops\":%.6g,\"peak_share\":", gops(row)) +
-             (peak_.gops > 0 ? format("%.4g}", gops(row) / peak_.gops) : "null}");
+             (peak_.gops > 0 ? format("%.4g", gops(row) / peak_.gops) : "null") +
+             (row.limit > 0 ? format(",\"limit_ms\":%.6g,\"limit_share\":%.4g,\"limit_share_best\":%.4g}", row.limit,
+                                     row.limit / row.median, row.limit / row.least)
+                            : ",\"limit_ms\":null,\"limit_share\":null,\"limit_share_best\":null}");
     }
     return out + "]}\n";
   }
@@ -232,6 +257,7 @@ class BenchCommand : public Command {
   bool json_ = false;
   double load_ms_ = 0, session_ms_ = 0, bandwidth_ = 0;
   Peak peak_;
+  ElementCosts costs_;
 };
 
 }  // namespace

@@ -2,11 +2,18 @@
 // Twelve chains cover latency times ports of every core so far.
 #include "cli/probe.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <memory>
 #include <thread>
 #include <vector>
+
+#include "cpu/cpu.h"
+#include "kernels.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -190,24 +197,95 @@ Peak measure(const Probe& probe, uint32_t threads) {
 Peak probe_int8(const std::string& isa, uint32_t threads) { return measure(find_int8(isa), threads); }
 Peak probe_fp32(uint32_t threads) { return measure(find_fp32(), threads); }
 
-double probe_bandwidth(uint32_t threads) {
-  constexpr size_t kWords = (size_t{128} << 20) / sizeof(uint64_t);
-  const std::vector<uint64_t> memory(kWords, 1);
-  const size_t share = kWords / threads;
-  const double rate = sum_over_threads(threads, [&](uint32_t thread) {
-    const uint64_t* words = memory.data() + thread * share;
-    double best = 0;
-    for (int pass = 0; pass < 4; ++pass) {
-      const auto from = Clock::now();
-      uint64_t sum = 0;
-      for (size_t i = 0; i < share; ++i) {
-        sum += words[i];
+ElementCosts probe_elements(uint32_t threads) {
+  const kernels::Kernels* table = kernels_in_use();
+  if (table == nullptr) {
+    return {};
+  }
+  constexpr size_t kRows = 4;
+  constexpr size_t kScores = 512, kInner = 1536;
+  // Numbers that GELU returns unchanged, so that it can run on its own results.
+  const std::vector<float> numbers(kRows * kInner, 5.0f);
+  const auto cost = [&](size_t elements, auto body) {
+    return 1 / sum_over_threads(threads, [&](uint32_t) {
+      std::vector<float> x = numbers, scale(kRows);
+      std::vector<int32_t> zero_point(kRows);
+      std::vector<uint8_t> q(kernels::activation_bytes(table->layout, kRows, kInner));
+      double best = 0;
+      for (const auto begin = Clock::now(); seconds_since(begin) < 0.1;) {
+        constexpr int kRepeats = 20;
+        const auto from = Clock::now();
+        for (int i = 0; i < kRepeats; ++i) {
+          body(x, scale, zero_point, q);
+        }
+        best = std::max(best, static_cast<double>(elements * kRepeats) / seconds_since(from));
       }
-      asm volatile("" : : "r"(sum));
-      best = std::max(best, static_cast<double>(share * sizeof(uint64_t)) / seconds_since(from));
+      return best;
+    });
+  };
+  ElementCosts costs;
+  costs.softmax = cost(kRows * kScores, [&](auto& x, auto& scale, auto&, auto& q) {
+    table->softmax_quantize(
+        {.scores = x.data(), .m = kRows, .n = kScores, .stride = kScores, .p = q.data(), .inverse_sum = scale.data()});
+  });
+  costs.gelu = cost(kRows * kInner, [&](auto& x, auto& scale, auto& zero_point, auto& q) {
+    table->activate({.function = kernels::ActivationFunction::gelu,
+                     .fast = true,
+                     .x = x.data(),
+                     .m = kRows,
+                     .n = kInner,
+                     .stride = kInner});
+    table->quantize_rows({.x = x.data(),
+                          .m = kRows,
+                          .k = kInner,
+                          .stride = kInner,
+                          .input_scale = nullptr,
+                          .q = q.data(),
+                          .scale = scale.data(),
+                          .zero_point = zero_point.data()});
+  });
+  return costs;
+}
+
+double probe_bandwidth(size_t bytes, uint32_t threads) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
+  const std::vector<char> page(4096, 1);
+  const size_t pages = std::max<size_t>((bytes + page.size() - 1) / page.size(), threads);
+  if (file == nullptr) {
+    return 0;
+  }
+  for (size_t i = 0; i < pages; ++i) {
+    if (std::fwrite(page.data(), 1, page.size(), file.get()) != page.size()) {
+      return 0;
+    }
+  }
+  std::fflush(file.get());
+  const size_t size = pages * page.size();
+  void* map = mmap(nullptr, size, PROT_READ, MAP_SHARED, fileno(file.get()), 0);
+  if (map == MAP_FAILED) {
+    return 0;
+  }
+  const size_t share = pages / threads * page.size();
+  const double rate = sum_over_threads(threads, [&](uint32_t thread) {
+    typedef uint64_t Words __attribute__((vector_size(16), aligned(8), may_alias));
+    const char* from = static_cast<const char*>(map) + thread * share;
+    double best = 0;
+    for (const auto begin = Clock::now(); seconds_since(begin) < 0.2;) {
+      const auto start = Clock::now();
+      Words sums[4] = {};
+      for (size_t at = 0; at < share; at += 64) {
+        const auto* words = reinterpret_cast<const Words*>(from + at);
+        sums[0] += words[0];
+        sums[1] += words[1];
+        sums[2] += words[2];
+        sums[3] += words[3];
+      }
+      asm volatile("" : : "r"((sums[0] + sums[1] + sums[2] + sums[3])[0]));
+      best = std::max(best, static_cast<double>(share) / seconds_since(start));
     }
     return best;
   });
+  munmap(map, size);
   return rate / 1e9;
 }
 

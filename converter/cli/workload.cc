@@ -16,6 +16,7 @@ namespace {
 
 struct Totals {
   double operations = 0;
+  double softmax_elements = 0, activation_elements = 0;
   std::set<uint32_t> matrices;
 };
 
@@ -31,6 +32,9 @@ Totals total(const fmt::Model& table, uint64_t length, uint64_t sequences) {
     if (const fmt::Linear* op = step->op_as_Linear()) {
       const fmt::Extent extent = table.values()->Get(op->out())->extent();
       product(op->matrix(), extent);
+      if (op->activation() != fmt::Activation::none && extent == fmt::Extent::tokens) {
+        totals.activation_elements += static_cast<double>(length * sequences) * table.values()->Get(op->out())->width();
+      }
       if (op->gate() >= 0) {
         product(static_cast<uint32_t>(op->gate()), extent);
       }
@@ -39,6 +43,7 @@ Totals total(const fmt::Model& table, uint64_t length, uint64_t sequences) {
         product(id, fmt::Extent::tokens);
       }
       const auto tokens = static_cast<double>(length);
+      totals.softmax_elements += static_cast<double>(sequences) * tokens * tokens * op->heads();
       totals.operations += 4.0 * static_cast<double>(sequences) * tokens * tokens * op->heads() * op->head_dim();
     }
   }
@@ -62,6 +67,14 @@ Workload Workload::of_file(const std::string& path) {
 
 double Workload::operations(uint64_t length, uint64_t sequences) const {
   return total(opened_->model.table(), length, sequences).operations;
+}
+
+double Workload::softmax_elements(uint64_t length, uint64_t sequences) const {
+  return total(opened_->model.table(), length, sequences).softmax_elements;
+}
+
+double Workload::activation_elements(uint64_t length, uint64_t sequences) const {
+  return total(opened_->model.table(), length, sequences).activation_elements;
 }
 
 uint64_t Workload::matrix_bytes() const {

@@ -17,6 +17,9 @@ class Workload {
   // Multiplications and additions of all matrix products and of attention's two products, for `sequences` sequences
   // of `length` tokens each. Norms, activations and softmax are not counted.
   double operations(uint64_t length, uint64_t sequences) const;
+  // Scores that pass through a softmax, and numbers that pass through an activation function of a product of tokens.
+  double softmax_elements(uint64_t length, uint64_t sequences) const;
+  double activation_elements(uint64_t length, uint64_t sequences) const;
   // Bytes of all matrices that the program names: what one call reads from memory when no cache holds it.
   uint64_t matrix_bytes() const;
 

@@ -15,6 +15,15 @@ class Bench(support.TestCase):
             rate = 1e3 * row["length"] * batch / row["median_ms"]
             self.assertAlmostEqual(row["tokens_per_second"] / rate, 1, places=3)
             self.assertGreater(row["gops"], 0)
+            known = about["precision"] == "int8" and about["peak_gops"] is not None
+            self.assertEqual(row["limit_ms"] is not None, known)
+            if known:
+                self.assertAlmostEqual(row["limit_share"] * row["median_ms"] / row["limit_ms"], 1, places=2)
+                self.assertAlmostEqual(row["limit_share_best"] * row["min_ms"] / row["limit_ms"], 1, places=2)
+                reading = about["matrix_bytes"] / about["read_gbs"] / 1e6
+                self.assertGreaterEqual(row["limit_ms"], reading * 0.999)
+        self.assertGreater(about["softmax_ns"], 0)
+        self.assertGreater(about["gelu_ns"], 0)
 
     def test_shapes(self):
         for precision in ["int8", "fp32"]:
