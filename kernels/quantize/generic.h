@@ -29,8 +29,8 @@ struct Row {
   }
 };
 
-// Rows whose ranges are found before any of them is quantised: their divisions are then one vector's, and none waits for
-// the end of another's reduction. Few enough for the rows to stay in the first-level cache.
+// Rows whose ranges are found before any of them is quantised: their divisions are then one vector's, and none waits
+// for the end of another's reduction. Few enough for the rows to stay in the first-level cache.
 constexpr size_t kRangeRows = 16;
 constexpr size_t kRangeFloats = 6144;
 

@@ -101,8 +101,9 @@ class CTranslate2:
     def __init__(self, files, precision, threads):
         import ctranslate2
         self.view = ctranslate2.StorageView
-        self.encoder = ctranslate2.Encoder(str(files.ctranslate2), compute_type={"fp32": "float32"}.get(precision, precision),
-                                           intra_threads=threads, inter_threads=1)
+        kind = {"fp32": "float32", "int8": "int8"}[precision]
+        self.encoder = ctranslate2.Encoder(str(files.ctranslate2), compute_type=kind, intra_threads=threads,
+                                           inter_threads=1)
 
     def run(self, ids, lengths):
         out = self.encoder.forward_batch(self.view.from_array(ids.astype(np.int32)),

@@ -8,8 +8,8 @@ The first run makes a virtual environment in WORK and installs the engines from 
 fp32 outputs of all engines must agree within 1e-3 of their scale before anything is timed. Engines take turns round by
 round, so that other load on the machine meets all of them; each turn runs a cell for at least --slice seconds, at least
 once. The table gives the least and the median milliseconds of a call over all rounds, and how many times faster
-kinglet's int8 is (by least times). With --texts FILE.tsv, sentences of mixed lengths in batches of 32: kinglet runs them
-ragged, the others padded to the longest of the batch."""
+kinglet's int8 is (by least times). With --texts FILE.tsv, sentences of mixed lengths in batches of 32: kinglet runs
+them ragged, the others padded to the longest of the batch."""
 
 import argparse
 import os
