@@ -275,6 +275,7 @@ double probe_bandwidth(size_t bytes, uint32_t threads) {
       Words sums[4] = {};
       for (size_t at = 0; at < share; at += 64) {
         const auto* words = reinterpret_cast<const Words*>(from + at);
+        __builtin_prefetch(from + at + 4096);
         sums[0] += words[0];
         sums[1] += words[1];
         sums[2] += words[2];

@@ -99,8 +99,8 @@ struct Walk {
   size_t row_bytes, three_rows, tile_bytes, half_stride;
 
   [[gnu::always_inline]] Walk(const Block& block, size_t group)
-      : w(block.w + group * kTiles * block.tile_bytes), next(block.next), row_bytes(block.row_bytes), three_rows(3 * block.row_bytes),
-        tile_bytes(block.tile_bytes), half_stride(block.next_stride / 2) {
+      : w(block.w + group * kTiles * block.tile_bytes), next(block.next), row_bytes(block.row_bytes),
+        three_rows(3 * block.row_bytes), tile_bytes(block.tile_bytes), half_stride(block.next_stride / 2) {
 #pragma GCC unroll 3
     for (int i = 0; i < kBases; ++i) {
       a[i] = block.a + 5 * i * row_bytes;

@@ -153,6 +153,7 @@ bool SubwordEncoder::words(const Piece& piece, const Characters& begin, uint64_t
     // A long word is read more than once. Copies cost, so there is one for many words.
     MarkedWords checkpoint = words;
     for (uint64_t passed = 1; words.begin(); ++passed) {
+      ++output_.word;
       bool is_long = false;
       if (!pieces(words, is_long) || (is_long && !long_pieces(checkpoint, passed, words))) {
         return false;
@@ -166,7 +167,7 @@ bool SubwordEncoder::words(const Piece& piece, const Characters& begin, uint64_t
   }
   ByteWords words(tables_.bpe, piece, begin, end);
   while (words.begin()) {
-      ++output_.word;
+    ++output_.word;
     if (!bytes(words)) {
       return false;
     }
