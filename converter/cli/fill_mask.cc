@@ -68,7 +68,7 @@ class FillMaskCommand : public TaskCommand {
       out += mask > 0 ? ",[" : "[";
       for (const Prediction& prediction : masks_[i][mask]) {
         out += out.back() == '[' ? "{\"token\":" : ",{\"token\":";
-        append_json(out, model().token(prediction.id));
+        append_json(out, model().token_text(prediction.id));
         out += format(",\"id\":%d,\"score\":", prediction.id);
         append_json(out, prediction.score);
         out += '}';
@@ -82,7 +82,7 @@ class FillMaskCommand : public TaskCommand {
     for (size_t mask = 0; mask < masks_[i].size(); ++mask) {
       for (const Prediction& prediction : masks_[i][mask]) {
         out += (masks_[i].size() > 1 ? format("mask %zu  ", mask + 1) : std::string()) +
-               format("%.4f  ", static_cast<double>(prediction.score)) + shorten(model().token(prediction.id), 60) +
+               format("%.4f  ", static_cast<double>(prediction.score)) + shorten(model().token_text(prediction.id), 60) +
                "\n";
       }
     }

@@ -60,7 +60,8 @@ void add_task_facts(const std::filesystem::path& folder, const JsonObject& confi
     const std::optional<uint32_t> found = tokenizer->special_id(attribute);
     return found ? static_cast<int32_t>(*found) : kNone;
   };
-  model->special_tokens = {id("cls_token"), id("mask_token"), id("unk_token"), tokenizer->marks_pieces()};
+  model->special_tokens = {id("cls_token"), id("mask_token"), id("unk_token"), tokenizer->marks_pieces(),
+                           tokenizer->cleans_up_spaces()};
 }
 
 }  // namespace kinglet::convert

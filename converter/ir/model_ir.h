@@ -102,7 +102,7 @@ struct Prompt {
 // Of the tokenizer, for tasks; see model.fbs.
 struct SpecialTokens {
   int32_t cls = kNone, mask = kNone, unknown = kNone;
-  bool marked_pieces = false;
+  bool marked_pieces = false, clean_up_spaces = false;
 };
 
 struct ModelIR {

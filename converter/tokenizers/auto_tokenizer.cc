@@ -74,6 +74,7 @@ class Loader {
   void override_byte_level(bool roberta);
   void add_tokens();
   void override_normalizer(bool chinese);
+  bool clean_up_spaces() const;
   uint64_t model_max_length() const;
 
   fs::path folder_;
@@ -154,7 +155,7 @@ std::optional<LoadedTokenizer> Loader::load() {
   for (const auto& [key, special] : specials_) {
     specials[key] = special->token.content;
   }
-  return LoadedTokenizer{std::move(tokenizer_), model_max_length(), std::move(specials)};
+  return LoadedTokenizer{std::move(tokenizer_), model_max_length(), std::move(specials), clean_up_spaces()};
 }
 
 void Loader::refuse_other_models() const {
@@ -547,6 +548,11 @@ void Loader::override_normalizer(bool chinese) {
   const NormalizerSettings& now = tokenizer_.normalizer;
   tokenizer_.set_normalizer(now.clean_text, chinese ? flag("tokenize_chinese_chars") : now.chinese_chars, strip,
                             flag("do_lower_case"));
+}
+
+bool Loader::clean_up_spaces() const {
+  const Field field = config("clean_up_tokenization_spaces");
+  return !field.is_null() && field.boolean();
 }
 
 uint64_t Loader::model_max_length() const {

@@ -17,6 +17,7 @@ struct LoadedTokenizer {
   SourceTokenizer tokenizer;
   uint64_t model_max_length = 0;  // 0: none, or 1e29 and more
   std::map<std::string, std::string> specials;  // by attribute ("mask_token"): the token's text
+  bool clean_up_spaces = false;                 // clean_up_tokenization_spaces
 };
 
 // Nothing when the folder has no tokenizer files. Throws Error for broken files and, by name, for what is not

@@ -55,6 +55,7 @@ class CompiledSource : public CompiledTokenizer {
                ? std::nullopt
                : loaded_.tokenizer.added.id(found->second, loaded_.tokenizer.vocabulary);
   }
+  bool cleans_up_spaces() const override { return loaded_.clean_up_spaces; }
   bool marks_pieces() const override {
     return loaded_.tokenizer.is_wordpiece() && !loaded_.tokenizer.continuation.empty();
   }

@@ -23,6 +23,8 @@ class CompiledTokenizer {
   virtual std::optional<uint32_t> special_id(const std::string& attribute) const = 0;
   // Whether pieces inside a word are marked, that is tokenizers' model.continuing_subword_prefix is not empty.
   virtual bool marks_pieces() const = 0;
+  // clean_up_tokenization_spaces of tokenizer_config.json.
+  virtual bool cleans_up_spaces() const = 0;
 };
 
 // Reads tokenizer.json, or vocab.txt when there is none, with what tokenizer_config.json and special_tokens_map.json

@@ -32,7 +32,8 @@ class TableBuilder {
     const auto sums = builder_.CreateVector(checksums);
     const SpecialTokens& special = model_.special_tokens;
     const auto special_tokens =
-        fmt::CreateSpecialTokens(builder_, special.cls, special.mask, special.unknown, special.marked_pieces);
+        fmt::CreateSpecialTokens(builder_, special.cls, special.mask, special.unknown, special.marked_pieces,
+                                 special.clean_up_spaces);
 
     fmt::ModelBuilder table(builder_);
     table.add_architecture(architecture);

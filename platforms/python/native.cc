@@ -128,6 +128,11 @@ class Model {
     return facts;
   }
 
+  nb::str token_text(int32_t id) const {
+    const std::string text = model_.token_text(id);
+    return view_to_str(text);
+  }
+
   nb::str token(int32_t id) const {
     const std::string_view text = model_.token(id);
     PyObject* decoded = PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
@@ -315,7 +320,8 @@ NB_MODULE(_native, module) {
   nb::class_<Model>(module, "Model")
       .def(nb::init<const std::string&>(), nb::arg("path"))
       .def("info", &Model::info)
-      .def("token", &Model::token);
+      .def("token", &Model::token)
+      .def("token_text", &Model::token_text);
   nb::class_<Session>(module, "Session")
       .def(nb::init<const Model&, uint32_t, uint32_t, uint32_t, bool, const std::optional<std::string>&, uint32_t>(),
            nb::arg("model"), nb::arg("threads"), nb::arg("max_length"), nb::arg("batch"), nb::arg("raw_outputs"),

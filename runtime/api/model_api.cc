@@ -150,3 +150,13 @@ const char* kinglet_model_token(const kinglet_model* model, int32_t id, size_t* 
   *length = token.size();
   return token.data();
 }
+
+size_t kinglet_model_token_text(const kinglet_model* model, int32_t id, char* text, size_t capacity) {
+  if (table_of(model) == nullptr || !model->model.has_tokenizer() || (text == nullptr && capacity > 0)) {
+    return 0;
+  }
+  const size_t size = model->model.tokenizer().token_text(id, text, capacity);
+  const kinglet::fmt::SpecialTokens* special = table_of(model)->special_tokens();
+  const bool clean = size <= capacity && special != nullptr && special->clean_up_spaces();
+  return clean ? kinglet::clean_up_spaces(text, size) : size;
+}

@@ -17,7 +17,7 @@ struct SessionOwner {
 
 uint32_t output_index(const fmt::Model& table, const char* name) {
   uint32_t index = 0;
-  while (std::strcmp(table.outputs()->Get(index)->name()->c_str(), name) != 0) {
+  while (table.outputs()->Get(index)->name()->string_view() != name) {
     ++index;  // the semantic pass has made sure that there is one
   }
   return index;

@@ -119,6 +119,10 @@ KINGLET_API const char* kinglet_model_output_name(const kinglet_model* model, ui
 KINGLET_API const char* kinglet_model_prompt_name(const kinglet_model* model, uint32_t index);
 /* The text of a token, model-owned, not 0-terminated: *length bytes. NULL for an unknown id. */
 KINGLET_API const char* kinglet_model_token(const kinglet_model* model, int32_t id, size_t* length);
+/* What a token says by itself, as decode([id]) of transformers has it: " are" for "\xc4\xa0" "are" in a byte-level
+ * vocabulary, U+FFFD for bytes that are no character. Writes at most `capacity` bytes of UTF-8 to the caller-owned
+ * `text` (no terminating 0) and returns how many there are; 0 for an unknown id. */
+KINGLET_API size_t kinglet_model_token_text(const kinglet_model* model, int32_t id, char* text, size_t capacity);
 
 /* Runs the samples that the file carries and compares their outputs: OK, or BAD_MODEL with the difference. */
 KINGLET_API kinglet_status kinglet_model_self_test(kinglet_model* model);

@@ -231,6 +231,13 @@ class Model {
     return text != nullptr ? std::string_view(text, length) : std::string_view();
   }
 
+  // What a token says by itself; see kinglet_model_token_text.
+  std::string token_text(int32_t id) const {
+    std::string text(3 * token(id).size() + 1, '\0');
+    text.resize(kinglet_model_token_text(handle_, id, text.data(), text.size()));
+    return text;
+  }
+
   // Runs the samples inside the file. Not to be called by two threads at once (the message is the handle's).
   Result<void> self_test() {
     const kinglet_status status = kinglet_model_self_test(handle_);

@@ -14,6 +14,9 @@ namespace kinglet {
 
 inline constexpr uint32_t kNoWord = UINT32_MAX;
 
+// Removes spaces as clean_up_tokenization of transformers does; returns the new size.
+size_t clean_up_spaces(char* text, size_t size);
+
 // Where tokens are written. Arrays may be null; at most `capacity` entries are written to each. `size` counts all
 // tokens, those beyond the capacity too.
 struct TokenSink {
@@ -52,6 +55,10 @@ class Tokenizer {
 
   // The text of a token; empty data pointer for an unknown id.
   std::string_view token(int32_t id) const;
+
+  // What a token says by itself, without the letters that stand for bytes or spaces: writes at most `capacity` bytes of
+  // UTF-8, whole characters, and returns how many there are.
+  size_t token_text(int32_t id, char* text, size_t capacity) const;
 
  private:
   kinglet_status open_pool(uint32_t vocabulary, Error& error) const;

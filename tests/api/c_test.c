@@ -135,6 +135,11 @@ static void test_info(const char* path) {
   CHECK(kinglet_model_token(model, -1, &length) == NULL);
   CHECK(kinglet_model_token(model, INT32_MAX, &length) == NULL);
   CHECK(kinglet_model_token(model, 0, NULL) == NULL);
+  char token_text[64];
+  CHECK(kinglet_model_token_text(model, 0, token_text, sizeof token_text) > 0);
+  CHECK(kinglet_model_token_text(model, 0, NULL, 0) > 0);
+  CHECK(kinglet_model_token_text(model, -1, token_text, sizeof token_text) == 0);
+  CHECK(kinglet_model_token_text(NULL, 0, token_text, sizeof token_text) == 0);
   CHECK_STATUS(KINGLET_OK, kinglet_model_self_test(model));
 
   CHECK_STATUS(KINGLET_INVALID_ARGUMENT, kinglet_model_get_info(model, NULL));

@@ -224,7 +224,7 @@ class Model:
         native = self._open()
         with self._session(top_k=top_k) as session:
             masks = session.fill_mask(_inputs([text]), top_k)[0]
-        return [[Prediction(native.token(id), id, score) for id, score in mask] for mask in masks]
+        return [[Prediction(native.token_text(id), id, score) for id, score in mask] for mask in masks]
 
     def outputs(self, text: Input) -> Dict[str, np.ndarray]:
         """The model's raw outputs under their Hugging Face names."""
