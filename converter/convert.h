@@ -10,12 +10,13 @@
 namespace kinglet::convert {
 
 struct ConvertOptions {
-  std::filesystem::path source;  // a Hugging Face or sentence-transformers folder, one of the hub cache, or a weights file inside one
-  std::filesystem::path output;  // replaced atomically; its folder must exist
-  std::string precision = "int8";             // "int8" or "fp32"
-  std::optional<std::string> task;            // "embed", "classify", … instead of what the checkpoint says
-  std::vector<std::string> labels;            // instead of id2label
-  std::vector<std::string> keep_fp32;         // glob patterns over matrix names that stay fp32
+  std::filesystem::path
+      source;  // a Hugging Face or sentence-transformers folder, one of the hub cache, or a weights file inside one
+  std::filesystem::path output;        // replaced atomically; its folder must exist
+  std::string precision = "int8";      // "int8" or "fp32"
+  std::optional<std::string> task;     // "embed", "classify", … instead of what the checkpoint says
+  std::vector<std::string> labels;     // instead of id2label
+  std::vector<std::string> keep_fp32;  // glob patterns over matrix names that stay fp32
   // Called as work proceeds: what is being done and the fraction done, 0 to 1.
   std::function<void(const std::string& what, double fraction)> progress;
 };

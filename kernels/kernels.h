@@ -37,7 +37,7 @@ struct QuantizeQueries {
   const float* x;
   size_t m, k, stride;
   float multiplier;
-  void* q;  // activation_bytes(layout, m, k)
+  void* q;       // activation_bytes(layout, m, k)
   float* scale;  // [m]
 };
 
@@ -46,9 +46,9 @@ struct QuantizeQueries {
 struct PackKeys {
   const float* x;
   size_t m, k, stride;
-  int8_t* tile;      // round_up(m, 16)·round_up(k, 8)
-  float* scale;      // [round_up(m, 16)]
-  int32_t* sum;      // [round_up(m, 16)]: Σ_k q
+  int8_t* tile;  // round_up(m, 16)·round_up(k, 8)
+  float* scale;  // [round_up(m, 16)]
+  int32_t* sum;  // [round_up(m, 16)]: Σ_k q
 };
 
 // Values of one sequence and head into the universal tile (n = dimension, k = key): symmetric ±127 per column over the
@@ -67,8 +67,8 @@ struct PackValues {
 struct SoftmaxQuantize {
   const float* scores;
   size_t m, n, stride;
-  void* p;              // activation_bytes(layout, m, n)
-  float* inverse_sum;   // [m]
+  void* p;             // activation_bytes(layout, m, n)
+  float* inverse_sum;  // [m]
 };
 
 // ---- fp32 matrix product (kernels/gemm_f32) ------------------------------------------------------------------------
@@ -90,7 +90,7 @@ struct GemmF32 {
 struct AttentionF32 {
   const float *q, *k, *v;
   size_t q_stride, k_stride, v_stride;
-  size_t m, n;           // m queries, n keys
+  size_t m, n;  // m queries, n keys
   size_t dimension;
   float multiplier;
   float* scratch;
@@ -112,7 +112,7 @@ struct RelateScores {
   ptrdiff_t distance;
   const float* bias;  // [2·reach + 1], or null
   size_t reach;
-  size_t window;      // SIZE_MAX: all keys are inside
+  size_t window;  // SIZE_MAX: all keys are inside
 };
 
 // fp32 scores of one head, with the terms of disentangled attention where tables are given:
@@ -125,7 +125,7 @@ struct ScoresF32 {
   size_t m, n, dimension;
   ptrdiff_t distance;
   float multiplier;
-  const float *c, *p;    // tables, or null
+  const float *c, *p;  // tables, or null
   size_t c_stride, p_stride;
   const uint32_t* rows;  // [2·reach + 1]; null without tables
   size_t reach;
@@ -159,7 +159,8 @@ struct RotateRow {
   const float *cosine, *sine;    // [half]
 };
 
-// ---- Elementwise and per row (kernels/elementwise, kernels/norm, kernels/embed, kernels/pool) ------------------------
+// ---- Elementwise and per row (kernels/elementwise, kernels/norm, kernels/embed, kernels/pool)
+// ------------------------
 
 enum class ActivationFunction : unsigned char { none, gelu, gelu_tanh, relu, silu, tanh, sigmoid };
 

@@ -131,7 +131,8 @@ class BenchCommand : public Command {
     {
       Progress progress;
       for (const uint32_t length : lengths) {
-        progress.show(format("length %u", length), static_cast<double>(rows.size()) / static_cast<double>(lengths.size()));
+        progress.show(format("length %u", length),
+                      static_cast<double>(rows.size()) / static_cast<double>(lengths.size()));
         rows.push_back(measure(session, length));
         rows.back().operations = workload.operations(length, batch_);
       }
@@ -169,11 +170,10 @@ class BenchCommand : public Command {
     }
     std::vector<float> results(size_t{std::max(info.embedding_size, info.label_count)} * batch_);
     const auto call = [&] {
-      const Result<void> result = info.task == KINGLET_TASK_EMBED
-                                      ? session.embed(inputs.data(), inputs.size(), results.data())
-                                  : info.task == KINGLET_TASK_CLASSIFY
-                                      ? session.classify(inputs.data(), inputs.size(), results.data())
-                                      : session.encode(inputs.data(), inputs.size());
+      const Result<void> result =
+          info.task == KINGLET_TASK_EMBED      ? session.embed(inputs.data(), inputs.size(), results.data())
+          : info.task == KINGLET_TASK_CLASSIFY ? session.classify(inputs.data(), inputs.size(), results.data())
+                                               : session.encode(inputs.data(), inputs.size());
       if (!result) {
         throw InputError(format("length %u: ", length) + result.error().message());
       }
@@ -239,14 +239,14 @@ class BenchCommand : public Command {
     out += format(",\"softmax_ns\":%.6g,\"gelu_ns\":%.6g,\"read_gbs\":%.6g,\"results\":[", costs_.softmax * 1e9,
                   costs_.gelu * 1e9, bandwidth_);
     for (const Row& row : rows) {
-      out += format("%s{\"length\":%u,\"runs\":%zu,\"min_ms\":%.6g,\"median_ms\":%.6g,\"tokens_per_second\":%.6g",
-                    &row == rows.data() ? "" : ",", row.length, row.runs, row.least, row.median,
-                    tokens_per_second(row)) +
-             format(",\"gops\":%.6g,\"peak_share\":", gops(row)) +
-             (peak_.gops > 0 ? format("%.4g", gops(row) / peak_.gops) : "null") +
-             (row.limit > 0 ? format(",\"limit_ms\":%.6g,\"limit_share\":%.4g,\"limit_share_best\":%.4g}", row.limit,
-                                     row.limit / row.median, row.limit / row.least)
-                            : ",\"limit_ms\":null,\"limit_share\":null,\"limit_share_best\":null}");
+      out +=
+          format("%s{\"length\":%u,\"runs\":%zu,\"min_ms\":%.6g,\"median_ms\":%.6g,\"tokens_per_second\":%.6g",
+                 &row == rows.data() ? "" : ",", row.length, row.runs, row.least, row.median, tokens_per_second(row)) +
+          format(",\"gops\":%.6g,\"peak_share\":", gops(row)) +
+          (peak_.gops > 0 ? format("%.4g", gops(row) / peak_.gops) : "null") +
+          (row.limit > 0 ? format(",\"limit_ms\":%.6g,\"limit_share\":%.4g,\"limit_share_best\":%.4g}", row.limit,
+                                  row.limit / row.median, row.limit / row.least)
+                         : ",\"limit_ms\":null,\"limit_share\":null,\"limit_share_best\":null}");
     }
     return out + "]}\n";
   }
@@ -262,6 +262,8 @@ class BenchCommand : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_bench_command() { return std::make_unique<BenchCommand>(); }
+std::unique_ptr<Command> make_bench_command() {
+  return std::make_unique<BenchCommand>();
+}
 
 }  // namespace kinglet::cli

@@ -19,9 +19,9 @@ namespace {
 constexpr uint32_t kDefaultBatch = 8;
 
 struct Figure {
-  double value = 0;    // a fraction or a correlation
-  size_t right = 0;    // of labels: how many
-  bool counts = false; // whether `right` means anything
+  double value = 0;     // a fraction or a correlation
+  size_t right = 0;     // of labels: how many
+  bool counts = false;  // whether `right` means anything
 };
 
 class EvalCommand : public Command {
@@ -30,9 +30,12 @@ class EvalCommand : public Command {
   const char* summary() const override { return "Measure a model on a data file"; }
   const char* arguments() const override { return "M.kgl DATA"; }
   const char* manual() const override {
-    return "For classifiers and embedding models DATA is TSV: a header line names the columns label or score, and text,\n"
-           "or sentence1 and sentence2. A label is a name or an index. Fields are between TABs, quotes mean nothing. For\n"
-           "taggers it is CoNLL: a word and its tag a line, an empty line after each sentence. For question answering it\n"
+    return "For classifiers and embedding models DATA is TSV: a header line names the columns label or score, and "
+           "text,\n"
+           "or sentence1 and sentence2. A label is a name or an index. Fields are between TABs, quotes mean nothing. "
+           "For\n"
+           "taggers it is CoNLL: a word and its tag a line, an empty line after each sentence. For question answering "
+           "it\n"
            "is SQuAD JSON.\n"
            "\n"
            "A classifier is measured on label: accuracy (the default), f1 (two labels: of the second; more: as\n"
@@ -75,7 +78,8 @@ class EvalCommand : public Command {
     const kinglet_model_info info = model.info();
     const bool spans = info.task == KINGLET_TASK_TAG || info.task == KINGLET_TASK_ANSWER;
     if (!spans && info.task != KINGLET_TASK_EMBED && info.task != KINGLET_TASK_CLASSIFY) {
-      throw InputError(arguments[0] + ": the model neither embeds, classifies, tags nor answers; expected one that does");
+      throw InputError(arguments[0] +
+                       ": the model neither embeds, classifies, tags nor answers; expected one that does");
     }
     SessionOptions options;
     options.threads = threads_;
@@ -110,9 +114,7 @@ class EvalCommand : public Command {
     Session session = create_session(model, options, arguments[0]);
     const SpanFigures figures = tags ? measure_tags(model, session, arguments[1], max_length_, batch_)
                                      : measure_answers(session, arguments[1], batch_);
-    const double value = chosen_ == "f1"         ? figures.f1
-                         : chosen_ == "accuracy" ? figures.accuracy
-                                                 : figures.exact_match;
+    const double value = chosen_ == "f1" ? figures.f1 : chosen_ == "accuracy" ? figures.accuracy : figures.exact_match;
     std::string out;
     if (json_) {
       out = "{\"metric\":\"" + chosen_ + "\",\"value\":" + format("%.9g", value * 100) +
@@ -247,8 +249,9 @@ class EvalCommand : public Command {
     chosen_ = choose_metric({"spearman", "pearson"});
     need_score(data);
     if (!data.has_pair) {
-      throw convert::Error(data.path + ":1: no columns \"sentence1\" and \"sentence2\"; an embedding model is "
-                                       "measured on pairs");
+      throw convert::Error(data.path +
+                           ":1: no columns \"sentence1\" and \"sentence2\"; an embedding model is "
+                           "measured on pairs");
     }
     const size_t size = session.info().embedding_size;
     std::vector<double> predicted;
@@ -310,6 +313,8 @@ class EvalCommand : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_eval_command() { return std::make_unique<EvalCommand>(); }
+std::unique_ptr<Command> make_eval_command() {
+  return std::make_unique<EvalCommand>();
+}
 
 }  // namespace kinglet::cli

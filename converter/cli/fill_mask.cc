@@ -18,11 +18,14 @@ class FillMaskCommand : public TaskCommand {
            "tokenizer calls it): the tokens and scores of the fill-mask pipeline of transformers 4.57.3. Tokens are\n"
            "pieces of the vocabulary.\n"
            "\n"
-           "Texts are the arguments or, without any, the lines of standard input; with --pair they come in pairs; with\n"
-           "--jsonl each line is {\"text\":…}, {\"text\":…,\"pair\":…} or {\"ids\":[…],\"type_ids\":[…]} (special tokens\n"
+           "Texts are the arguments or, without any, the lines of standard input; with --pair they come in pairs; "
+           "with\n"
+           "--jsonl each line is {\"text\":…}, {\"text\":…,\"pair\":…} or {\"ids\":[…],\"type_ids\":[…]} (special "
+           "tokens\n"
            "included).\n"
            "\n"
-           "Output: score and token of the best predictions, mask by mask; an empty line after each text. With --json:\n"
+           "Output: score and token of the best predictions, mask by mask; an empty line after each text. With "
+           "--json:\n"
            "  {\"masks\":[[{\"token\":\"paris\",\"id\":3000,\"score\":0.5},…]]}\n"
            "one list per mask. \"truncated\":true where the text was cut to the limit.\n"
            "\n"
@@ -82,8 +85,8 @@ class FillMaskCommand : public TaskCommand {
     for (size_t mask = 0; mask < masks_[i].size(); ++mask) {
       for (const Prediction& prediction : masks_[i][mask]) {
         out += (masks_[i].size() > 1 ? format("mask %zu  ", mask + 1) : std::string()) +
-               format("%.4f  ", static_cast<double>(prediction.score)) + shorten(model().token_text(prediction.id), 60) +
-               "\n";
+               format("%.4f  ", static_cast<double>(prediction.score)) +
+               shorten(model().token_text(prediction.id), 60) + "\n";
       }
     }
     out += truncated ? "(cut)\n\n" : "\n";
@@ -98,6 +101,8 @@ class FillMaskCommand : public TaskCommand {
 
 }  // namespace
 
-std::unique_ptr<Command> make_fill_mask_command() { return std::make_unique<FillMaskCommand>(); }
+std::unique_ptr<Command> make_fill_mask_command() {
+  return std::make_unique<FillMaskCommand>();
+}
 
 }  // namespace kinglet::cli

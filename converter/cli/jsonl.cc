@@ -13,10 +13,9 @@ struct Field {
   const char* name;
   unsigned bit;
 };
-constexpr Field kFields[] = {
-    {"text", kFieldText},         {"pair", kFieldPair},       {"ids", kFieldIds},     {"type_ids", kFieldTypeIds},
-    {"question", kFieldQuestion}, {"context", kFieldContext}, {"query", kFieldQuery}, {"texts", kFieldTexts},
-    {"lang", kFieldLang}};
+constexpr Field kFields[] = {{"text", kFieldText},        {"pair", kFieldPair},         {"ids", kFieldIds},
+                             {"type_ids", kFieldTypeIds}, {"question", kFieldQuestion}, {"context", kFieldContext},
+                             {"query", kFieldQuery},      {"texts", kFieldTexts},       {"lang", kFieldLang}};
 
 std::string field_list(unsigned allowed) {
   std::string list;
@@ -85,9 +84,8 @@ bool Reader::object(unsigned allowed, Request* request) {
       }
       if (field == nullptr || (request->fields & field->bit)) {
         at_ = key_at;
-        return field == nullptr
-                   ? fail("unknown field \"" + shorten(key, 40) + "\"; expected " + field_list(allowed))
-                   : fail("field \"" + key + "\" is given twice");
+        return field == nullptr ? fail("unknown field \"" + shorten(key, 40) + "\"; expected " + field_list(allowed))
+                                : fail("field \"" + key + "\" is given twice");
       }
       if (!take(':')) {
         return fail("expected : after the field name \"" + key + "\"");
@@ -110,15 +108,24 @@ bool Reader::object(unsigned allowed, Request* request) {
 
 bool Reader::value(const Field& field, Request* request) {
   switch (field.bit) {
-    case kFieldText: return string("a string for \"text\"", &request->text);
-    case kFieldPair: return string("a string for \"pair\"", &request->pair);
-    case kFieldQuestion: return string("a string for \"question\"", &request->text);
-    case kFieldContext: return string("a string for \"context\"", &request->pair);
-    case kFieldQuery: return string("a string for \"query\"", &request->text);
-    case kFieldTexts: return strings("an array of strings for \"texts\"", &request->texts);
-    case kFieldIds: return integers("an array of whole numbers for \"ids\"", &request->ids);
-    case kFieldLang: return integer("a whole number for \"lang\"", &request->lang);
-    default: return integers("an array of whole numbers for \"type_ids\"", &request->type_ids);
+    case kFieldText:
+      return string("a string for \"text\"", &request->text);
+    case kFieldPair:
+      return string("a string for \"pair\"", &request->pair);
+    case kFieldQuestion:
+      return string("a string for \"question\"", &request->text);
+    case kFieldContext:
+      return string("a string for \"context\"", &request->pair);
+    case kFieldQuery:
+      return string("a string for \"query\"", &request->text);
+    case kFieldTexts:
+      return strings("an array of strings for \"texts\"", &request->texts);
+    case kFieldIds:
+      return integers("an array of whole numbers for \"ids\"", &request->ids);
+    case kFieldLang:
+      return integer("a whole number for \"lang\"", &request->lang);
+    default:
+      return integers("an array of whole numbers for \"type_ids\"", &request->type_ids);
   }
 }
 
@@ -315,8 +322,8 @@ bool parse_request(std::string_view line, unsigned allowed, Request* request, st
       return false;
     }
     if (request->type_ids.size() != request->ids.size()) {
-      *error = "\"type_ids\" has " + std::to_string(request->type_ids.size()) + " numbers; expected as many as \"ids\", " +
-               std::to_string(request->ids.size());
+      *error = "\"type_ids\" has " + std::to_string(request->type_ids.size()) +
+               " numbers; expected as many as \"ids\", " + std::to_string(request->ids.size());
       return false;
     }
   }

@@ -27,7 +27,8 @@ constexpr ModelShape kShapes[] = {
     {"bert-tiny", 2, 128, 2, 512, 30522, 512, 2},
 };
 
-// Numbers spread evenly over [-largest, largest), by splitmix64 from a seed per row, so that any part can be read again.
+// Numbers spread evenly over [-largest, largest), by splitmix64 from a seed per row, so that any part can be read
+// again.
 class RandomSource : public Source {
  public:
   RandomSource(uint64_t seed, uint64_t columns, float largest) : seed_(seed), columns_(columns), largest_(largest) {}
@@ -83,16 +84,15 @@ class Builder {
     const uint32_t attended = ir_.attention(hidden, query, key, value, shape_.heads, width / shape_.heads);
     const uint32_t projected = ir_.linear(attended, matrix(name + "output", width, width));
     const uint32_t middle = ir_.add_norm(projected, static_cast<int32_t>(hidden), norm(name + "attention_norm"));
-    const uint32_t up =
-        ir_.linear(middle, matrix(name + "up", shape_.intermediate, width), fmt::Activation::gelu);
+    const uint32_t up = ir_.linear(middle, matrix(name + "up", shape_.intermediate, width), fmt::Activation::gelu);
     const uint32_t down = ir_.linear(up, matrix(name + "down", width, shape_.intermediate));
     return ir_.add_norm(down, static_cast<int32_t>(middle), norm(name + "output_norm"));
   }
 
   uint32_t random(std::string name, std::vector<uint32_t> shape, float largest) {
     const uint64_t columns = shape.back();
-    return ir_.add(
-        Tensor{std::move(name), std::move(shape), std::make_shared<RandomSource>(ir_.tensors.size(), columns, largest)});
+    return ir_.add(Tensor{std::move(name), std::move(shape),
+                          std::make_shared<RandomSource>(ir_.tensors.size(), columns, largest)});
   }
   uint32_t constant(std::string name, uint32_t count, float value) {
     return ir_.add(Tensor{std::move(name), {count}, memory_source(std::vector<float>(count, value), count)});
@@ -117,8 +117,8 @@ class Builder {
 }  // namespace
 
 const ModelShape* find_shape(const std::string& name) {
-  const auto* found = std::find_if(std::begin(kShapes), std::end(kShapes),
-                                   [&](const ModelShape& shape) { return name == shape.name; });
+  const auto* found =
+      std::find_if(std::begin(kShapes), std::end(kShapes), [&](const ModelShape& shape) { return name == shape.name; });
   return found == std::end(kShapes) ? nullptr : found;
 }
 

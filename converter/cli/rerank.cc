@@ -16,7 +16,8 @@ class RerankCommand : public TaskCommand {
   const char* summary() const override { return "Order texts by how well they suit a query"; }
   const char* arguments() const override { return "M.kgl [QUERY TEXT…]"; }
   const char* manual() const override {
-    return "Gives each text a score for the query and prints the texts by falling score. The model is a cross-encoder:\n"
+    return "Gives each text a score for the query and prints the texts by falling score. The model is a "
+           "cross-encoder:\n"
            "a classifier of pairs with one output. Scores are its outputs after the activation that the checkpoint\n"
            "configures for CrossEncoder of sentence-transformers, and without one a sigmoid.\n"
            "\n"
@@ -49,8 +50,8 @@ class RerankCommand : public TaskCommand {
       Ranking ranking;
       ranking.scores.resize(texts.size());
       std::vector<uint8_t> cut(texts.size(), 0);
-      Result<void> result = session.rerank(text_input(request.text), texts.data(), texts.size(),
-                                           ranking.scores.data(), cut.data());
+      Result<void> result =
+          session.rerank(text_input(request.text), texts.data(), texts.size(), ranking.scores.data(), cut.data());
       if (result) {
         result = check_finite(ranking.scores.data(), ranking.scores.size());
       }
@@ -99,6 +100,8 @@ class RerankCommand : public TaskCommand {
 
 }  // namespace
 
-std::unique_ptr<Command> make_rerank_command() { return std::make_unique<RerankCommand>(); }
+std::unique_ptr<Command> make_rerank_command() {
+  return std::make_unique<RerankCommand>();
+}
 
 }  // namespace kinglet::cli

@@ -15,7 +15,8 @@ class TagCommand : public TaskCommand {
   const char* summary() const override { return "Find the entities of texts"; }
   const char* manual() const override {
     return "Labels the tokens of each text and joins adjacent ones of one label to entities: those of the\n"
-           "token-classification pipeline of transformers 4.57.3. Labels may be plain or begin with B- and I-; \"O\" is\n"
+           "token-classification pipeline of transformers 4.57.3. Labels may be plain or begin with B- and I-; \"O\" "
+           "is\n"
            "left out. An entity begins and ends where the text does, without surrounding spaces.\n"
            "\n"
            "--aggregation says how the pieces of a word get one label: simple (not at all), first (that of the first\n"
@@ -123,6 +124,8 @@ class TagCommand : public TaskCommand {
 
 }  // namespace
 
-std::unique_ptr<Command> make_tag_command() { return std::make_unique<TagCommand>(); }
+std::unique_ptr<Command> make_tag_command() {
+  return std::make_unique<TagCommand>();
+}
 
 }  // namespace kinglet::cli

@@ -44,7 +44,8 @@ ModelIR build_model(BuildRequest request) {
     known.push_back(quote(family.model_type));
   }
   if (model_type.empty()) {
-    refuse(request.config.name(), ": has no model_type, and neither \"architectures\" nor the names of the tensors tell",
+    refuse(request.config.name(),
+           ": has no model_type, and neither \"architectures\" nor the names of the tensors tell",
            " it, expected one of ", list_text(known));
   }
   refuse(request.config.name(), ": the model_type ", quote(model_type), " is not known; known: ", list_text(known));

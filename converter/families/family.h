@@ -28,8 +28,8 @@ struct BuildRequest {
   Embedding embedding;              // for task embed
 };
 
-// Reads model_type, or infers it where there is none (infer.h), and calls its family. The result has everything but the limits and prompts that other files give.
-// Throws Error; for an unknown model_type it lists the known ones.
+// Reads model_type, or infers it where there is none (infer.h), and calls its family. The result has everything but the
+// limits and prompts that other files give. Throws Error; for an unknown model_type it lists the known ones.
 ModelIR build_model(BuildRequest request);
 
 // families/NAME.cc

@@ -20,7 +20,8 @@ class Weights {
  public:
   // Strips what wrappers put before names, and then the first of the family's own
   // `prefixes` that fits ("bert."), and turns LayerNorm.gamma and .beta into .weight and .bias. Throws Error when two
-  // tensors get the same name, and for what adapters and quantising tools leave. `source` (the folder) stands in the errors.
+  // tensors get the same name, and for what adapters and quantising tools leave. `source` (the folder) stands in the
+  // errors.
   Weights(Checkpoint checkpoint, const std::vector<std::string>& prefixes, std::string source);
 
   bool has(const std::string& name) const { return tensors_.count(name) != 0; }

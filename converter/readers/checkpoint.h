@@ -18,8 +18,8 @@ struct Checkpoint {
 };
 
 // Opens the weights of `folder`: `file` where it is not empty, or else the first that there is of model.safetensors,
-// model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, or the index of a TensorFlow checkpoint.
-// A `file` that is a shard stands for all of them. Throws Error.
+// model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, or the index of a TensorFlow
+// checkpoint. A `file` that is a shard stands for all of them. Throws Error.
 Checkpoint open_checkpoint(const std::filesystem::path& folder, const std::filesystem::path& file);
 
 }  // namespace kinglet::convert

@@ -18,8 +18,8 @@ uint32_t crc32c(std::span<const uint8_t> bytes);
 uint32_t mask_crc32c(uint32_t crc);
 
 // All keys with their values. At most 16 MiB and 100,000 keys of 1,000 bytes; time and memory are linear in that.
-// Throws Error when it is no table, is damaged, or is compressed. Without `check_sums` (for fuzzing) wrong checksums are
-// no damage.
+// Throws Error when it is no table, is damaged, or is compressed. Without `check_sums` (for fuzzing) wrong checksums
+// are no damage.
 std::map<std::string, std::string> read_table(const InputFile& file, bool check_sums = true);
 
 }  // namespace kinglet::convert

@@ -28,21 +28,25 @@ const std::set<std::string> kRobertaLike = {"RobertaTokenizer", "LongformerToken
 const std::set<std::string> kGeneric = {"PreTrainedTokenizer", "TokenizersBackend"};
 
 // Of model types whose tokenizer is none of those above.
-const std::map<std::string, std::string> kOtherTypes = {
-    {"mpnet", "MPNetTokenizer"}, {"roberta", "RobertaTokenizer"}, {"longformer", "LongformerTokenizer"},
-    {"deberta", "DebertaTokenizer"}, {"modernbert", "PreTrainedTokenizer"}, {"albert", "AlbertTokenizer"},
-    {"xlm-roberta", "XLMRobertaTokenizer"}, {"camembert", "CamembertTokenizer"}, {"deberta-v2", "DebertaV2Tokenizer"}};
+const std::map<std::string, std::string> kOtherTypes = {{"mpnet", "MPNetTokenizer"},
+                                                        {"roberta", "RobertaTokenizer"},
+                                                        {"longformer", "LongformerTokenizer"},
+                                                        {"deberta", "DebertaTokenizer"},
+                                                        {"modernbert", "PreTrainedTokenizer"},
+                                                        {"albert", "AlbertTokenizer"},
+                                                        {"xlm-roberta", "XLMRobertaTokenizer"},
+                                                        {"camembert", "CamembertTokenizer"},
+                                                        {"deberta-v2", "DebertaV2Tokenizer"}};
 
 // Classes with a file of SentencePiece's, and its name.
-const std::map<std::string, std::string> kSentencePiece = {
-    {"AlbertTokenizer", "spiece.model"},
-    {"XLMRobertaTokenizer", "sentencepiece.bpe.model"},
-    {"CamembertTokenizer", "sentencepiece.bpe.model"},
-    {"DebertaV2Tokenizer", "spm.model"}};
+const std::map<std::string, std::string> kSentencePiece = {{"AlbertTokenizer", "spiece.model"},
+                                                           {"XLMRobertaTokenizer", "sentencepiece.bpe.model"},
+                                                           {"CamembertTokenizer", "sentencepiece.bpe.model"},
+                                                           {"DebertaV2Tokenizer", "spm.model"}};
 
 // Model types whose tokenizer is one of those, for folders that do not name a class.
-const std::set<std::string> kBertLikeTypes = {"bert",     "distilbert", "electra",       "mobilebert", "convbert",
-                                              "layoutlm", "squeezebert", "megatron-bert", "nezha",     "ernie",
+const std::set<std::string> kBertLikeTypes = {"bert",     "distilbert",  "electra",       "mobilebert", "convbert",
+                                              "layoutlm", "squeezebert", "megatron-bert", "nezha",      "ernie",
                                               "lxmert",   "visual_bert", "retribert",     "qdqbert"};
 
 // A special token of the configuration: a plain string, or one with options.
@@ -80,8 +84,8 @@ class Loader {
   fs::path folder_;
   json config_ = json::object();
   std::optional<json> tokenizer_json_;
-  std::map<int64_t, AddedToken> decoder_;          // added_tokens_decoder
-  std::map<std::string, AddedToken> token_map_;    // added_tokens_map
+  std::map<int64_t, AddedToken> decoder_;                                 // added_tokens_decoder
+  std::map<std::string, AddedToken> token_map_;                           // added_tokens_map
   std::vector<std::pair<std::string, std::optional<Special>>> specials_;  // by key, in order; nothing: null
   std::vector<Special> additional_;
   SourceTokenizer tokenizer_;
@@ -159,13 +163,17 @@ std::optional<LoadedTokenizer> Loader::load() {
 }
 
 void Loader::refuse_other_models() const {
-  static constexpr std::pair<const char*, const char*> kOthers[] = {
-      {"merges.txt", "BPE"}, {"spiece.model", "SentencePiece"}, {"sentencepiece.bpe.model", "SentencePiece"},
-      {"spm.model", "SentencePiece"}, {"tokenizer.model", "SentencePiece"}, {"vocab.json", "BPE"}};
+  static constexpr std::pair<const char*, const char*> kOthers[] = {{"merges.txt", "BPE"},
+                                                                    {"spiece.model", "SentencePiece"},
+                                                                    {"sentencepiece.bpe.model", "SentencePiece"},
+                                                                    {"spm.model", "SentencePiece"},
+                                                                    {"tokenizer.model", "SentencePiece"},
+                                                                    {"vocab.json", "BPE"}};
   std::error_code code;
   for (const auto& [file, model] : kOthers) {
     if (fs::exists(folder_ / file, code)) {
-      throw Error(path(file) + ": this is a " + model + " tokenizer; its files are not complete, or are not implemented");
+      throw Error(path(file) + ": this is a " + model +
+                  " tokenizer; its files are not complete, or are not implemented");
     }
   }
 }
@@ -288,33 +296,31 @@ Special Loader::read_special(const Field& field, bool from_map) const {
 }
 
 void Loader::read_specials(const std::string& class_name) {
-  const std::map<std::string, std::string> bert = {{"unk_token", "[UNK]"}, {"sep_token", "[SEP]"},
-                                                   {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"},
+  const std::map<std::string, std::string> bert = {{"unk_token", "[UNK]"},
+                                                   {"sep_token", "[SEP]"},
+                                                   {"pad_token", "[PAD]"},
+                                                   {"cls_token", "[CLS]"},
                                                    {"mask_token", "[MASK]"}};
-  const std::map<std::string, std::string> mpnet = {{"bos_token", "<s>"},   {"eos_token", "</s>"},
-                                                    {"unk_token", "[UNK]"}, {"sep_token", "</s>"},
-                                                    {"pad_token", "<pad>"}, {"cls_token", "<s>"},
-                                                    {"mask_token", "<mask>"}};
-  const std::map<std::string, std::string> roberta = {{"bos_token", "<s>"},   {"eos_token", "</s>"},
-                                                      {"unk_token", "<unk>"}, {"sep_token", "</s>"},
-                                                      {"pad_token", "<pad>"}, {"cls_token", "<s>"},
-                                                      {"mask_token", "<mask>"}};
-  const std::map<std::string, std::string> deberta = {{"bos_token", "[CLS]"}, {"eos_token", "[SEP]"},
-                                                      {"unk_token", "[UNK]"}, {"sep_token", "[SEP]"},
-                                                      {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"},
-                                                      {"mask_token", "[MASK]"}};
-  const std::map<std::string, std::string> albert = {{"bos_token", "[CLS]"}, {"eos_token", "[SEP]"},
-                                                     {"unk_token", "<unk>"}, {"sep_token", "[SEP]"},
-                                                     {"pad_token", "<pad>"}, {"cls_token", "[CLS]"},
-                                                     {"mask_token", "[MASK]"}};
+  const std::map<std::string, std::string> mpnet = {
+      {"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "[UNK]"},  {"sep_token", "</s>"},
+      {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
+  const std::map<std::string, std::string> roberta = {
+      {"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},  {"sep_token", "</s>"},
+      {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
+  const std::map<std::string, std::string> deberta = {
+      {"bos_token", "[CLS]"}, {"eos_token", "[SEP]"}, {"unk_token", "[UNK]"},  {"sep_token", "[SEP]"},
+      {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"}, {"mask_token", "[MASK]"}};
+  const std::map<std::string, std::string> albert = {
+      {"bos_token", "[CLS]"}, {"eos_token", "[SEP]"}, {"unk_token", "<unk>"},  {"sep_token", "[SEP]"},
+      {"pad_token", "<pad>"}, {"cls_token", "[CLS]"}, {"mask_token", "[MASK]"}};
   const bool is_mpnet = class_name == "MPNetTokenizer", is_roberta = kRobertaLike.count(class_name) != 0;
   const bool is_camembert = class_name == "CamembertTokenizer", is_albert = class_name == "AlbertTokenizer";
   const bool is_xlmr = class_name == "XLMRobertaTokenizer", is_deberta_v2 = class_name == "DebertaV2Tokenizer";
-  const auto& defaults = is_mpnet                           ? mpnet
-                         : is_roberta || is_camembert || is_xlmr ? roberta
-                         : is_albert                        ? albert
+  const auto& defaults = is_mpnet                                            ? mpnet
+                         : is_roberta || is_camembert || is_xlmr             ? roberta
+                         : is_albert                                         ? albert
                          : class_name == "DebertaTokenizer" || is_deberta_v2 ? deberta
-                                                            : bert;
+                                                                             : bert;
   for (const char* key : kSpecialKeys) {
     const bool given = config_.contains(key);
     if (given && config_[key].is_null()) {
@@ -323,8 +329,7 @@ void Loader::read_specials(const std::string& class_name) {
     Special special;
     if (given) {
       special = read_special(config(key), true);
-    } else if (const auto found = defaults.find(key);
-               found != defaults.end() && kGeneric.count(class_name) == 0) {
+    } else if (const auto found = defaults.find(key); found != defaults.end() && kGeneric.count(class_name) == 0) {
       special.token.content = found->second;
       special.token.special = true;
     } else {
@@ -381,9 +386,7 @@ void Loader::read_specials(const std::string& class_name) {
 // BertConverter: the tokenizer of Python's BertTokenizer.
 void Loader::convert_slow() {
   tokenizer_.vocabulary = read_vocab_txt(path("vocab.txt"), read_file(folder_ / "vocab.txt"));
-  const auto flag = [&](const char* key, bool value) {
-    return config_.contains(key) ? config(key).boolean() : value;
-  };
+  const auto flag = [&](const char* key, bool value) { return config_.contains(key) ? config(key).boolean() : value; };
   std::optional<bool> strip;
   if (!config("strip_accents").is_null()) {
     strip = config("strip_accents").boolean();
@@ -464,8 +467,8 @@ void Loader::convert_slow_pieces(const std::string& name, const std::string& fil
   settings.class_name = name;
   settings.lower_case = flag("do_lower_case", name == "AlbertTokenizer");
   settings.keep_accents = flag("keep_accents", false);
-  tokenizer_ = convert_sentencepiece(path(file.c_str()), read_sentencepiece(path(file.c_str()), read_file(folder_ / file)),
-                                     settings);
+  tokenizer_ = convert_sentencepiece(path(file.c_str()),
+                                     read_sentencepiece(path(file.c_str()), read_file(folder_ / file)), settings);
   constexpr int32_t a = TemplateEntry::kFirstText, b = TemplateEntry::kSecondText;
   if (name == "AlbertTokenizer" || name == "DebertaV2Tokenizer") {
     const int32_t cls = id_after_adding("[CLS]"), sep = id_after_adding("[SEP]");
@@ -487,8 +490,8 @@ void Loader::override_byte_level(bool roberta) {
     tokenizer_.bpe->add_prefix_space = prefix;
   }
   if (roberta && tokenizer_.has_trim) {
-    tokenizer_.rules.trim = static_cast<uint8_t>(
-        flag("trim_offsets", true) ? Rules::kTrim | (prefix ? Rules::kPrefixed : 0) : 0);
+    tokenizer_.rules.trim =
+        static_cast<uint8_t>(flag("trim_offsets", true) ? Rules::kTrim | (prefix ? Rules::kPrefixed : 0) : 0);
   }
 }
 
@@ -519,10 +522,9 @@ void Loader::add_tokens() {
   }
   const size_t decoded = tokens.size();
   for (const Special& special : all_special) {
-    const bool there =
-        special.plain ? known.count(special.token.content) != 0
-                      : std::find(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(decoded), special.token) !=
-                            tokens.begin() + static_cast<ptrdiff_t>(decoded);
+    const bool there = special.plain ? known.count(special.token.content) != 0
+                                     : std::find(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(decoded),
+                                                 special.token) != tokens.begin() + static_cast<ptrdiff_t>(decoded);
     if (!there) {
       tokens.push_back(special.token);
     }
@@ -572,6 +574,8 @@ uint64_t Loader::model_max_length() const {
 
 }  // namespace
 
-std::optional<LoadedTokenizer> load_tokenizer(const fs::path& folder) { return Loader(folder).load(); }
+std::optional<LoadedTokenizer> load_tokenizer(const fs::path& folder) {
+  return Loader(folder).load();
+}
 
 }  // namespace kinglet::convert

@@ -13,7 +13,10 @@ namespace {
 enum Class : uint8_t { kWord = 0, kSpace = 1, kPunctuation = 2 };
 
 Class class_of(uint32_t code_point, const NormalizerSettings& settings) {
-  return !settings.classes ? kWord : unicode::space(code_point) ? kSpace : unicode::punctuation(code_point) ? kPunctuation : kWord;
+  return !settings.classes                  ? kWord
+         : unicode::space(code_point)       ? kSpace
+         : unicode::punctuation(code_point) ? kPunctuation
+                                            : kWord;
 }
 
 // The elements of a code point in the encoding of tokenizer.fbs.
@@ -30,7 +33,8 @@ std::string expand(uint32_t code_point, const NormalizerSettings& settings) {
       unicode::append_utf8(bytes, c);
     }
     last_header = elements.size();
-    elements += static_cast<char>(bytes.size() | class_of(c, settings) << 3 | (combining_class != 0) << 5 | continues << 6);
+    elements +=
+        static_cast<char>(bytes.size() | class_of(c, settings) << 3 | (combining_class != 0) << 5 | continues << 6);
     if (combining_class != 0) {
       elements += static_cast<char>(combining_class);
     }

@@ -24,7 +24,8 @@ std::string read_file(const std::filesystem::path& path) {
     throw Error(path.string() + ": cannot be read: " + code.message());
   }
   if (size > kMaxBytes) {
-    throw Error(path.string() + ": has " + std::to_string(size) + " bytes, expected a tokenizer file of at most 256 MiB");
+    throw Error(path.string() + ": has " + std::to_string(size) +
+                " bytes, expected a tokenizer file of at most 256 MiB");
   }
   std::ifstream stream(path, std::ios::binary);
   std::string text(size, '\0');
@@ -162,8 +163,12 @@ std::string decode_base64(const Field& field) {
   return bytes;
 }
 
-void Field::fail(const std::string& what) const { throw Error(where() + ": " + what); }
+void Field::fail(const std::string& what) const {
+  throw Error(where() + ": " + what);
+}
 
-void Field::expected(const char* what) const { fail(std::string("expected ") + what + ", got " + value_->type_name()); }
+void Field::expected(const char* what) const {
+  fail(std::string("expected ") + what + ", got " + value_->type_name());
+}
 
 }  // namespace kinglet::convert

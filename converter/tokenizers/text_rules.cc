@@ -14,8 +14,20 @@ namespace kinglet::convert {
 namespace {
 
 // The steps in the order in which the runtime takes them. What stands in another order in a file is refused.
-enum Step { kLiteral, kEarlyLowercase, kStripBefore, kWhiteSpace, kDecompose, kAccents, kLowercase, kCompose, kMap,
-            kStripAfter, kSpaces, kDone };
+enum Step {
+  kLiteral,
+  kEarlyLowercase,
+  kStripBefore,
+  kWhiteSpace,
+  kDecompose,
+  kAccents,
+  kLowercase,
+  kCompose,
+  kMap,
+  kStripAfter,
+  kSpaces,
+  kDone
+};
 
 struct Reader {
   TextRules rules;
@@ -158,7 +170,8 @@ CompiledRules::CompiledRules(const TextRules& rules, const std::string& what) : 
 }
 
 // A length and units as Darts-clone writes them, then texts that end with a 0. A lookup takes the shortest key
-// that begins a grapheme cluster of less than 6 bytes, so that longer keys, and those behind shorter ones, do not count.
+// that begins a grapheme cluster of less than 6 bytes, so that longer keys, and those behind shorter ones, do not
+// count.
 void CompiledRules::compile_charsmap(const std::string& what) {
   const std::string& bytes = rules_.charsmap;
   const auto word = [&](size_t at) {

@@ -9,8 +9,8 @@
 //   row 1   a[8] ──►  sums[1][0]      …                             lanes 2j and 2j + 1 are two partial sums of
 //   row 2   a[8] ──►  sums[2][0]      …                             output j, added after the last k
 //
-// Register tile: kRows × kTiles × 4 = 12 sums, kRows broadcasts, 1 weight: all 16 ymm. One row runs three tiles at once,
-// for vpdpbusd needs 10 independent sums (latency 5, two ports).
+// Register tile: kRows × kTiles × 4 = 12 sums, kRows broadcasts, 1 weight: all 16 ymm. One row runs three tiles at
+// once, for vpdpbusd needs 10 independent sums (latency 5, two ports).
 //
 // The offset of 128 and the zero points are corrected as in avx512_vnni.cc: the sums start at −128·Σ w, and −zp·Σ w is
 // one vpdpwssd on 16-bit halves.
@@ -76,8 +76,8 @@ template <int kRows>
   const __m256i pairs = _mm256_or_si256(_mm256_and_si256(c, _mm256_set1_epi32(0xFF)),
                                         _mm256_and_si256(_mm256_slli_epi32(c, 8), _mm256_set1_epi32(~0xFFFF)));
   const __m256 column_scale = _mm256_loadu_ps(block.column_scale + column);
-  const __m256i index = _mm256_add_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0),
-                                         _mm256_set1_epi32(static_cast<int>(column)));
+  const __m256i index =
+      _mm256_add_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0), _mm256_set1_epi32(static_cast<int>(column)));
   const __m256 valid =
       _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(block.columns)), index));
 #pragma GCC unroll 3
@@ -85,8 +85,8 @@ template <int kRows>
     __m256i sum = _mm256_permute4x64_epi64(_mm256_hadd_epi32(sums[r * row_sums], sums[r * row_sums + 1]), 0xD8);
     const auto zero_point = static_cast<uint32_t>(block.zero_point[r]);
     multiply_add_pairs(sum, pairs, _mm256_set1_epi32(static_cast<int>((zero_point & 0xFFFF) | zero_point << 24)));
-    __m256 value = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(block.row_scale[r])),
-                                 column_scale);
+    __m256 value =
+        _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(block.row_scale[r])), column_scale);
     if (block.bias != nullptr) {
       value = _mm256_add_ps(value, _mm256_loadu_ps(block.bias + column));
     }

@@ -43,8 +43,8 @@ template <int kLane>
   asm volatile("sdot\t%0.4s, %1.16b, %2.4b[%3]" : "+w"(sum) : "w"(rows), "w"(weights), "i"(kLane));
 }
 
-// Every q is loaded over its predecessor as soon as that is done with: the weights in the last group's second half, rows
-// while the next group is multiplied.
+// Every q is loaded over its predecessor as soon as that is done with: the weights in the last group's second half,
+// rows while the next group is multiplied.
 template <int kGroups, int kHalves>
 [[gnu::noinline]] void multiply_block(const Block& block) {
   constexpr int kQ = kHalves * 4;
@@ -127,7 +127,10 @@ template <int kGroups, int kHalves>
 
 void gemm_s8(const GemmS8& args) {
   multiply_all(
-      args, ActivationLayout::sdot_4x4, [](size_t groups) { return groups == 1 ? Cut{1, 2} : Cut{3, 1}; },
+      args, ActivationLayout::sdot_4x4,
+      [](size_t groups) {
+        return groups == 1 ? Cut{1, 2} : Cut{3, 1};
+      },
       [](size_t groups, size_t) -> BlockFunction {
         return groups == 1 ? multiply_block<1, 2> : groups == 2 ? multiply_block<2, 1> : multiply_block<3, 1>;
       });

@@ -1,6 +1,6 @@
 // The thin vector type of all generic.h files: Floats<N> and Ints<N> are N lanes, built by halves down to the native
-// vector of the ISA that this file is compiled for (AVX-512: 16 lanes, AVX2: 8, NEON and WebAssembly: 4). Built on the vector extensions
-// of gcc and clang; intrinsics serve where those compile badly (native_*.h).
+// vector of the ISA that this file is compiled for (AVX-512: 16 lanes, AVX2: 8, NEON and WebAssembly: 4). Built on the
+// vector extensions of gcc and clang; intrinsics serve where those compile badly (native_*.h).
 //
 // The order of every sum of floats. A row runs over 32 virtual lanes: lane[i % 32] += x[i], tail lanes add +0.0, and
 // one fixed tree ends it: lane[i] += lane[i + 16] for i < 16, then + 8, + 4, + 2, + 1. Floats<32> is those 32 lanes on
@@ -9,8 +9,8 @@
 // Everything is in an anonymous namespace and always inlined: a function compiled with ISA flags must never be the
 // copy that the linker keeps for a file without them.
 //
-// A new ISA gives: kNativeBytes (types.h) and a native_*.h with maxima and minima, broadcasts, loads and stores of parts,
-// narrow (narrow_16 and store_16 where vectors have 16 bytes), widen and store_interleaved.
+// A new ISA gives: kNativeBytes (types.h) and a native_*.h with maxima and minima, broadcasts, loads and stores of
+// parts, narrow (narrow_16 and store_16 where vectors have 16 bytes), widen and store_interleaved.
 #pragma once
 
 #include "simd/types.h"
@@ -44,10 +44,18 @@ struct Ints<kNative> {
   NativeInt v;
 };
 
-KINGLET_INLINE Full low_part(Full, int) { return {}; }
-KINGLET_INLINE Full high_part(Full, int) { return {}; }
-KINGLET_INLINE Part low_part(Part part, size_t half) { return {part.count < half ? part.count : half}; }
-KINGLET_INLINE Part high_part(Part part, size_t half) { return {part.count < half ? 0 : part.count - half}; }
+KINGLET_INLINE Full low_part(Full, int) {
+  return {};
+}
+KINGLET_INLINE Full high_part(Full, int) {
+  return {};
+}
+KINGLET_INLINE Part low_part(Part part, size_t half) {
+  return {part.count < half ? part.count : half};
+}
+KINGLET_INLINE Part high_part(Part part, size_t half) {
+  return {part.count < half ? 0 : part.count - half};
+}
 
 // body(first index, Full or Part) over blocks of N of n elements.
 template <int N, typename Body>
@@ -101,32 +109,32 @@ KINGLET_INLINE Ints<N> set_int(int32_t x) {
 }
 
 // The expression of native operands a.v (and b.v), lane by lane.
-#define KINGLET_UNARY(result, name, operand, expression)                 \
-  template <int N>                                                       \
-  KINGLET_INLINE result<N> name(operand<N> a) {                          \
-    if constexpr (N == kNative) {                                        \
-      return {expression};                                               \
-    } else {                                                             \
-      return {name(a.low), name(a.high)};                                \
-    }                                                                    \
+#define KINGLET_UNARY(result, name, operand, expression) \
+  template <int N>                                       \
+  KINGLET_INLINE result<N> name(operand<N> a) {          \
+    if constexpr (N == kNative) {                        \
+      return {expression};                               \
+    } else {                                             \
+      return {name(a.low), name(a.high)};                \
+    }                                                    \
   }
-#define KINGLET_BINARY(result, name, operand, expression)                \
-  template <int N>                                                       \
-  KINGLET_INLINE result<N> name(operand<N> a, operand<N> b) {            \
-    if constexpr (N == kNative) {                                        \
-      return {expression};                                               \
-    } else {                                                             \
-      return {name(a.low, b.low), name(a.high, b.high)};                 \
-    }                                                                    \
+#define KINGLET_BINARY(result, name, operand, expression)     \
+  template <int N>                                            \
+  KINGLET_INLINE result<N> name(operand<N> a, operand<N> b) { \
+    if constexpr (N == kNative) {                             \
+      return {expression};                                    \
+    } else {                                                  \
+      return {name(a.low, b.low), name(a.high, b.high)};      \
+    }                                                         \
   }
 
 KINGLET_BINARY(Floats, operator+, Floats, a.v + b.v)
 KINGLET_BINARY(Floats, operator-, Floats, a.v - b.v)
-KINGLET_BINARY(Floats, operator*, Floats, a.v * b.v)
+KINGLET_BINARY(Floats, operator*, Floats, a.v* b.v)
 KINGLET_BINARY(Floats, operator/, Floats, a.v / b.v)
 KINGLET_BINARY(Floats, max_of, Floats, max_of(a.v, b.v))
 KINGLET_BINARY(Floats, min_of, Floats, min_of(a.v, b.v))
-KINGLET_BINARY(Ints, less, Floats, a.v < b.v)              // all bits or none
+KINGLET_BINARY(Ints, less, Floats, a.v < b.v)  // all bits or none
 KINGLET_BINARY(Ints, less_equal, Floats, a.v <= b.v)
 KINGLET_BINARY(Ints, operator+, Ints, (NativeInt)((NativeUnsigned)a.v + (NativeUnsigned)b.v))
 KINGLET_BINARY(Ints, operator-, Ints, (NativeInt)((NativeUnsigned)a.v - (NativeUnsigned)b.v))
@@ -319,19 +327,31 @@ KINGLET_INLINE float largest(Floats<N> x) {
 }
 
 // Integers go through the same steps with their bits in float vectors.
-KINGLET_INLINE Int4 as_ints(Float4 x) { return (Int4)x; }
-KINGLET_INLINE Int8 as_ints(Float8 x) { return (Int8)x; }
+KINGLET_INLINE Int4 as_ints(Float4 x) {
+  return (Int4)x;
+}
+KINGLET_INLINE Int8 as_ints(Float8 x) {
+  return (Int8)x;
+}
 #if defined(KINGLET_VEC_AVX512)
-KINGLET_INLINE NativeInt as_ints(NativeFloat x) { return (NativeInt)x; }
+KINGLET_INLINE NativeInt as_ints(NativeFloat x) {
+  return (NativeInt)x;
+}
 #endif
 template <int N>
 KINGLET_INLINE Ints<N> as_ints(Floats<N> x) {
   return bits_of(x);
 }
-KINGLET_INLINE Float4 as_floats(Int4 x) { return (Float4)x; }
-KINGLET_INLINE Float8 as_floats(Int8 x) { return (Float8)x; }
+KINGLET_INLINE Float4 as_floats(Int4 x) {
+  return (Float4)x;
+}
+KINGLET_INLINE Float8 as_floats(Int8 x) {
+  return (Float8)x;
+}
 #if defined(KINGLET_VEC_AVX512)
-KINGLET_INLINE NativeFloat as_floats(NativeInt x) { return (NativeFloat)x; }
+KINGLET_INLINE NativeFloat as_floats(NativeInt x) {
+  return (NativeFloat)x;
+}
 #endif
 template <int N>
 KINGLET_INLINE Floats<N> as_floats(Ints<N> x) {
@@ -340,9 +360,8 @@ KINGLET_INLINE Floats<N> as_floats(Ints<N> x) {
 
 template <int N>
 KINGLET_INLINE int32_t total(Ints<N> x) {
-  return as_ints(reduce(float_of(x), [](auto a, auto b) KINGLET_INLINE_LAMBDA {
-    return as_floats(as_ints(a) + as_ints(b));
-  }))[0];
+  return as_ints(
+      reduce(float_of(x), [](auto a, auto b) KINGLET_INLINE_LAMBDA { return as_floats(as_ints(a) + as_ints(b)); }))[0];
 }
 template <int N>
 KINGLET_INLINE int32_t largest_signed(Ints<N> x) {

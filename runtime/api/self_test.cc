@@ -29,16 +29,16 @@ kinglet_status compare(const fmt::Sample& sample, uint32_t index, const kinglet_
     size *= view.shape[i];
   }
   if (size < sample.values()->size()) {
-    return fail(error, KINGLET_BAD_MODEL, "sample %u: output '%s' has %zu numbers, the file expects %u", index, view.name,
-                size, sample.values()->size());
+    return fail(error, KINGLET_BAD_MODEL, "sample %u: output '%s' has %zu numbers, the file expects %u", index,
+                view.name, size, sample.values()->size());
   }
   for (uint32_t i = 0; i < sample.values()->size(); ++i) {
     const float expected = sample.values()->Get(i);
     const bool equal = sample.tolerance() == 0 ? std::memcmp(&expected, &view.data[i], sizeof(float)) == 0
                                                : std::fabs(expected - view.data[i]) <= sample.tolerance();
     if (!equal) {
-      return fail(error, KINGLET_BAD_MODEL, "sample %u: output '%s'[%u] is %.9g, the file expects %.9g within %g", index,
-                  view.name, i, static_cast<double>(view.data[i]), static_cast<double>(expected),
+      return fail(error, KINGLET_BAD_MODEL, "sample %u: output '%s'[%u] is %.9g, the file expects %.9g within %g",
+                  index, view.name, i, static_cast<double>(view.data[i]), static_cast<double>(expected),
                   static_cast<double>(sample.tolerance()));
     }
   }

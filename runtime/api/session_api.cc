@@ -20,8 +20,9 @@ kinglet_status read_options(const kinglet_session_options* given, kinglet_sessio
     return KINGLET_OK;
   }
   if (given->struct_size < sizeof(size_t) || given->struct_size > sizeof(*out)) {
-    return fail(error, KINGLET_INVALID_ARGUMENT, "options.struct_size: %zu, expected at most %zu (use KINGLET_SESSION_OPTIONS_INIT)",
-                given->struct_size, sizeof(*out));
+    return fail(error, KINGLET_INVALID_ARGUMENT,
+                "options.struct_size: %zu, expected at most %zu (use KINGLET_SESSION_OPTIONS_INIT)", given->struct_size,
+                sizeof(*out));
   }
   std::memcpy(out, given, given->struct_size);
   return KINGLET_OK;
@@ -67,7 +68,8 @@ kinglet_status kinglet_session_create(kinglet_model* model, const kinglet_sessio
     return KINGLET_OUT_OF_MEMORY;
   }
   if (model == nullptr || !model->open) {
-    return fail(handle->error, KINGLET_INVALID_ARGUMENT, "model: %s", model == nullptr ? "NULL" : "could not be opened");
+    return fail(handle->error, KINGLET_INVALID_ARGUMENT, "model: %s",
+                model == nullptr ? "NULL" : "could not be opened");
   }
   model->references.fetch_add(1, std::memory_order_relaxed);
   handle->model = model;
@@ -146,7 +148,8 @@ kinglet_status kinglet_embed(kinglet_session* session, const kinglet_input* inpu
   const kinglet::Plan& plan = session->session.plan();
   const uint32_t slot = plan.embedding_slot();
   if (slot == kinglet::kNone) {
-    return fail(session->error, KINGLET_WRONG_TASK, "the model gives no embeddings: it was not converted for the task embed");
+    return fail(session->error, KINGLET_WRONG_TASK,
+                "the model gives no embeddings: it was not converted for the task embed");
   }
   if (embeddings == nullptr && count > 0) {
     return fail(session->error, KINGLET_INVALID_ARGUMENT, "embeddings: NULL");
@@ -163,7 +166,8 @@ kinglet_status kinglet_classify(kinglet_session* session, const kinglet_input* i
   const kinglet::Plan& plan = session->session.plan();
   const uint32_t slot = plan.logits_slot();
   if (slot == kinglet::kNone) {
-    return fail(session->error, KINGLET_WRONG_TASK, "the model gives no class scores: it was not converted for the task classify");
+    return fail(session->error, KINGLET_WRONG_TASK,
+                "the model gives no class scores: it was not converted for the task classify");
   }
   if (scores == nullptr && count > 0) {
     return fail(session->error, KINGLET_INVALID_ARGUMENT, "scores: NULL");

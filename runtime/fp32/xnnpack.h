@@ -23,7 +23,8 @@ class XnnpackOperators {
 
   // Makes room for `count` operators that run on `threads` threads of XNNPACK's own kind.
   kinglet_status start(uint32_t count, uint32_t threads, Error& error);
-  // Prepares operator `index`: out = in·Wᵀ + bias with W [n][k] row-major, rows `stride` floats apart. bias: [n] or null.
+  // Prepares operator `index`: out = in·Wᵀ + bias with W [n][k] row-major, rows `stride` floats apart. bias: [n] or
+  // null.
   kinglet_status prepare(uint32_t index, const float* w, const float* bias, uint32_t n, uint32_t k, size_t in_stride,
                          size_t out_stride, Error& error);
   // Runs it over m rows. False when XNNPACK refuses.

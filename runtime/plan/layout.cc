@@ -63,9 +63,12 @@ struct Life {
 uint64_t Plan::slot_bytes(const Slot& slot, uint64_t rows) const {
   uint64_t bytes = 0;
   switch (slot.kind) {
-    case SlotKind::rows: bytes = rows * slot.stride() * sizeof(float); break;
+    case SlotKind::rows:
+      bytes = rows * slot.stride() * sizeof(float);
+      break;
     case SlotKind::quantized:
-      bytes = 2 * round_up(rows * sizeof(float), kAlign) + kernels::activation_bytes(kernels_->layout, rows, slot.width);
+      bytes =
+          2 * round_up(rows * sizeof(float), kAlign) + kernels::activation_bytes(kernels_->layout, rows, slot.width);
       break;
     // Per key (rounded up to 16 per sequence): a tile row, a scale and a sum.
     case SlotKind::keys:
@@ -90,7 +93,9 @@ uint64_t Plan::choose_block_rows(Buffer<uint32_t>& order, Stage& stage) {
         slots_, slot_count_, order,
         [&](const Slot& slot) { return slot.local && slot.first_step >= first && slot.first_step <= last; },
         [&](const Slot& slot) { return slot_bytes(slot, rows); },
-        [](const Slot& slot) { return Life{slot.first_step, slot.last_step}; });
+        [](const Slot& slot) {
+          return Life{slot.first_step, slot.last_step};
+        });
     if (bytes <= l2_cache_bytes() / 2 || rows <= kLeastBlockRows) {
       stage.block_rows = static_cast<uint32_t>(rows);
       return bytes;

@@ -1,8 +1,8 @@
 // Lowers the ops of a program to steps over slots. Ops whose results nobody asked for are left out.
 #include "model/task_outputs.h"
 #include "plan/attention_work.h"
-#include "plan/relative_work.h"
 #include "plan/plan.h"
+#include "plan/relative_work.h"
 
 namespace kinglet {
 namespace {
@@ -16,22 +16,33 @@ const float* floats(const Model& model, int32_t tensor) {
 kernels::ActivationFunction activation_function(fmt::Activation activation) {
   using kernels::ActivationFunction;
   switch (activation) {
-    case fmt::Activation::gelu: return ActivationFunction::gelu;
-    case fmt::Activation::gelu_tanh: return ActivationFunction::gelu_tanh;
-    case fmt::Activation::relu: return ActivationFunction::relu;
-    case fmt::Activation::silu: return ActivationFunction::silu;
-    case fmt::Activation::tanh: return ActivationFunction::tanh;
-    case fmt::Activation::sigmoid: return ActivationFunction::sigmoid;
-    default: return ActivationFunction::none;
+    case fmt::Activation::gelu:
+      return ActivationFunction::gelu;
+    case fmt::Activation::gelu_tanh:
+      return ActivationFunction::gelu_tanh;
+    case fmt::Activation::relu:
+      return ActivationFunction::relu;
+    case fmt::Activation::silu:
+      return ActivationFunction::silu;
+    case fmt::Activation::tanh:
+      return ActivationFunction::tanh;
+    case fmt::Activation::sigmoid:
+      return ActivationFunction::sigmoid;
+    default:
+      return ActivationFunction::none;
   }
 }
 
 kernels::PoolFunction pool_function(fmt::PoolKind kind) {
   switch (kind) {
-    case fmt::PoolKind::mean: return kernels::PoolFunction::mean;
-    case fmt::PoolKind::max: return kernels::PoolFunction::max;
-    case fmt::PoolKind::mean_sqrt_length: return kernels::PoolFunction::mean_sqrt_length;
-    default: return kernels::PoolFunction::first;
+    case fmt::PoolKind::mean:
+      return kernels::PoolFunction::mean;
+    case fmt::PoolKind::max:
+      return kernels::PoolFunction::max;
+    case fmt::PoolKind::mean_sqrt_length:
+      return kernels::PoolFunction::mean_sqrt_length;
+    default:
+      return kernels::PoolFunction::first;
   }
 }
 
@@ -55,7 +66,9 @@ Weights resolve(const Model& model, const fmt::Matrix& matrix) {
 template <typename Visit>
 void visit_inputs(const fmt::Step& step, Visit visit) {
   switch (step.op_type()) {
-    case fmt::Op::Linear: visit(step.op_as_Linear()->in()); break;
+    case fmt::Op::Linear:
+      visit(step.op_as_Linear()->in());
+      break;
     case fmt::Op::Attention:
       visit(step.op_as_Attention()->query_in());
       visit(step.op_as_Attention()->key_in());
@@ -67,23 +80,38 @@ void visit_inputs(const fmt::Step& step, Visit visit) {
         visit(static_cast<uint32_t>(step.op_as_AddNorm()->residual()));
       }
       break;
-    case fmt::Op::Pool: visit(step.op_as_Pool()->in()); break;
-    case fmt::Op::Normalize: visit(step.op_as_Normalize()->in()); break;
-    case fmt::Op::Neighbours: visit(step.op_as_Neighbours()->in()); break;
-    default: break;
+    case fmt::Op::Pool:
+      visit(step.op_as_Pool()->in());
+      break;
+    case fmt::Op::Normalize:
+      visit(step.op_as_Normalize()->in());
+      break;
+    case fmt::Op::Neighbours:
+      visit(step.op_as_Neighbours()->in());
+      break;
+    default:
+      break;
   }
 }
 
 uint32_t output_of(const fmt::Step& step) {
   switch (step.op_type()) {
-    case fmt::Op::Embed: return step.op_as_Embed()->out();
-    case fmt::Op::Linear: return step.op_as_Linear()->out();
-    case fmt::Op::Attention: return step.op_as_Attention()->out();
-    case fmt::Op::AddNorm: return step.op_as_AddNorm()->out();
-    case fmt::Op::Pool: return step.op_as_Pool()->out();
-    case fmt::Op::Normalize: return step.op_as_Normalize()->out();
-    case fmt::Op::Neighbours: return step.op_as_Neighbours()->out();
-    default: return kNone;
+    case fmt::Op::Embed:
+      return step.op_as_Embed()->out();
+    case fmt::Op::Linear:
+      return step.op_as_Linear()->out();
+    case fmt::Op::Attention:
+      return step.op_as_Attention()->out();
+    case fmt::Op::AddNorm:
+      return step.op_as_AddNorm()->out();
+    case fmt::Op::Pool:
+      return step.op_as_Pool()->out();
+    case fmt::Op::Normalize:
+      return step.op_as_Normalize()->out();
+    case fmt::Op::Neighbours:
+      return step.op_as_Neighbours()->out();
+    default:
+      return kNone;
   }
 }
 
@@ -106,7 +134,8 @@ uint64_t row_bytes(const Model& model, const fmt::Embed& op) {
   return most;
 }
 
-// The most slots and steps that one op lowers to (an attention: three linears of a quantised input each, a pack, tiles).
+// The most slots and steps that one op lowers to (an attention: three linears of a quantised input each, a pack,
+// tiles).
 constexpr size_t kMostPerOp = 16;
 
 }  // namespace
@@ -286,8 +315,8 @@ void Plan::lower_op(const Model& model, const fmt::Step& step) {
       const uint32_t in = value_slots_[op->in()];
       const uint32_t out = lower_linear(model, in, op->matrix(), op->activation(), new_slot(), value.extent());
       if (op->gate() >= 0) {
-        const uint32_t gate = lower_linear(model, in, static_cast<uint32_t>(op->gate()), fmt::Activation::none, kNone,
-                                           value.extent());
+        const uint32_t gate =
+            lower_linear(model, in, static_cast<uint32_t>(op->gate()), fmt::Activation::none, kNone, value.extent());
         Step& multiply = add_step(StepKind::multiply);
         multiply.in = out;
         multiply.in2 = gate;
@@ -295,7 +324,9 @@ void Plan::lower_op(const Model& model, const fmt::Step& step) {
       }
       break;
     }
-    case fmt::Op::Attention: lower_attention(model, *step.op_as_Attention()); break;
+    case fmt::Op::Attention:
+      lower_attention(model, *step.op_as_Attention());
+      break;
     case fmt::Op::AddNorm: {
       const fmt::AddNorm* op = step.op_as_AddNorm();
       const uint32_t residual = op->residual() < 0 ? kNone : value_slots_[static_cast<uint32_t>(op->residual())];
@@ -331,7 +362,8 @@ void Plan::lower_op(const Model& model, const fmt::Step& step) {
       neighbours.after = op->after();
       break;
     }
-    default: break;  // the semantic pass has refused every other op
+    default:
+      break;  // the semantic pass has refused every other op
   }
 }
 

@@ -59,8 +59,9 @@ kinglet_status Session::create(const Model& model, const kinglet_session_options
                 capacity.max_length, table.max_length());
   }
   if (capacity.sequences > kMostSequences || capacity.tokens() > kMostTokens) {
-    return fail(error, KINGLET_INVALID_ARGUMENT, "batch: %u sequences of %u tokens are too many, expected at most %llu tokens",
-                capacity.sequences, capacity.max_length, static_cast<unsigned long long>(kMostTokens));
+    return fail(error, KINGLET_INVALID_ARGUMENT,
+                "batch: %u sequences of %u tokens are too many, expected at most %llu tokens", capacity.sequences,
+                capacity.max_length, static_cast<unsigned long long>(kMostTokens));
   }
   if (options.offset_unit > KINGLET_OFFSETS_CODEPOINTS) {
     return fail(error, KINGLET_INVALID_ARGUMENT, "offset_unit: %d is not a kinglet_offset_unit",
@@ -211,9 +212,12 @@ kinglet_status Session::run(Error& error) {
   switch (static_cast<Failure>(failure_.load(std::memory_order_relaxed))) {
     case Failure::non_finite:
       return fail(error, KINGLET_NON_FINITE, "an activation is infinite or not a number: the weights are too large");
-    case Failure::io: return fail(error, KINGLET_IO_ERROR, "the model file can no longer be read");
-    case Failure::backend: return fail(error, KINGLET_UNSUPPORTED, "XNNPACK refused a matrix product");
-    case Failure::none: break;
+    case Failure::io:
+      return fail(error, KINGLET_IO_ERROR, "the model file can no longer be read");
+    case Failure::backend:
+      return fail(error, KINGLET_UNSUPPORTED, "XNNPACK refused a matrix product");
+    case Failure::none:
+      break;
   }
   if (cancelled()) {
     return fail(error, KINGLET_CANCELLED, "cancelled");
@@ -306,12 +310,11 @@ bool Session::collect_outputs() {
     const Slot& slot = plan_.slot(output.slot);
     const uint32_t rows = slot.extent == fmt::Extent::tokens ? run_.batch.tokens() : sequences_;
     const float* source = arena_rows(run_, output.slot);
-    float* dense = output.in_place ? arena_rows(run_, output.slot)
-                                   : reinterpret_cast<float*>(results_.data() + output.offset);
+    float* dense =
+        output.in_place ? arena_rows(run_, output.slot) : reinterpret_cast<float*>(results_.data() + output.offset);
     for (uint32_t row = 0; row < rows && !output.in_place; ++row) {
       std::memcpy(dense + row * size_t{output.width},
-                  source + row * slot.stride() + (output.column < 0 ? 0 : output.column),
-                  output.width * sizeof(float));
+                  source + row * slot.stride() + (output.column < 0 ? 0 : output.column), output.width * sizeof(float));
     }
     finite = finite && run_.kernels->all_finite(dense, rows * size_t{output.width});
   }
@@ -328,8 +331,8 @@ kinglet_status Session::output(size_t sequence, uint32_t index, kinglet_output* 
   const Slot& slot = plan_.slot(output.slot);
   const bool tokens = slot.extent == fmt::Extent::tokens;
   const uint32_t first = tokens ? begin_[sequence] : static_cast<uint32_t>(sequence);
-  const float* dense = output.in_place ? arena_rows(run_, output.slot)
-                                       : reinterpret_cast<const float*>(results_.data() + output.offset);
+  const float* dense =
+      output.in_place ? arena_rows(run_, output.slot) : reinterpret_cast<const float*>(results_.data() + output.offset);
   view->name = model_->table().outputs()->Get(index)->name()->c_str();
   view->data = dense + first * size_t{output.width};
   view->rank = 0;

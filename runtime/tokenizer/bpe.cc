@@ -6,7 +6,7 @@
 namespace kinglet {
 namespace {
 
-constexpr uint32_t kFew = 32;     // symbols that are searched one by one
+constexpr uint32_t kFew = 32;      // symbols that are searched one by one
 constexpr uint32_t kMaxRun = 256;  // used slots in a row
 
 }  // namespace
@@ -28,7 +28,8 @@ kinglet_status Bpe::open(const fmt::Bpe& table, uint32_t token_count, Bpe* out, 
   for (uint32_t i = 0; i < merges.size(); ++i) {
     const fmt::Merge& merge = *merges.Get(i);
     if (merge.left() >= token_count || merge.right() >= token_count || merge.id() >= token_count) {
-      return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.merges[%u] has an id that is not below %u", i, token_count);
+      return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.merges[%u] has an id that is not below %u", i,
+                  token_count);
     }
   }
   // A free slot ends every search, and no search is long.
@@ -48,8 +49,9 @@ kinglet_status Bpe::open(const fmt::Bpe& table, uint32_t token_count, Bpe* out, 
     longest = run > longest ? run : longest;
   }
   if (used == slots.size() || longest > kMaxRun) {
-    return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.slots: %u of %u are used, up to %u in a row, expected at most %u",
-                used, slots.size(), longest, kMaxRun);
+    return fail(error, KINGLET_BAD_MODEL,
+                "tokenizer.model.slots: %u of %u are used, up to %u in a row, expected at most %u", used, slots.size(),
+                longest, kMaxRun);
   }
   if (table.max_token_bytes() > kMaxTokenBytes || table.max_token_bytes() == 0) {
     return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.max_token_bytes is %u, expected 1 to %u",

@@ -426,8 +426,9 @@ bool Characters::next_slowly(const Piece& piece, Element& element) {
   ++index_;
   const uint8_t collapse = piece.rules->collapse();
   const auto collapses = [&](const Element& other) {
-    return collapse == Rules::kSpaces ? other.length == 1 && other.bytes[0] == ' '
-                                      : CharClasses::letter(piece.rules->classes().of(code_point(other))) == Letter::space;
+    return collapse == Rules::kSpaces
+               ? other.length == 1 && other.bytes[0] == ' '
+               : CharClasses::letter(piece.rules->classes().of(code_point(other))) == Letter::space;
   };
   if (collapse == Rules::kKeep || !collapses(element)) {
     return true;

@@ -112,7 +112,8 @@ kinglet_status CharMap::check_values(const fmt::CharMap& table, const flatbuffer
     }
     const char* what = value < kFirstExpansion ? "is no expansion" : check_entry(value, *table.expansions());
     if (what != nullptr) {
-      return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.rules.literals: the value %u of unit %u %s", value, i, what);
+      return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.rules.literals: the value %u of unit %u %s", value, i,
+                  what);
     }
   }
   return KINGLET_OK;

@@ -17,7 +17,7 @@ enum class CharClass : uint8_t { word = 0, space = 1, punctuation = 2 };
 // One normalised character and the bytes [begin, end) of the source that it is aligned with.
 struct Element {
   uint8_t bytes[4];
-  uint8_t length = 0;           // of `bytes`; 0: dropped, which Cursor never returns
+  uint8_t length = 0;  // of `bytes`; 0: dropped, which Cursor never returns
   CharClass kind = CharClass::word;
   uint8_t combining_class = 0;  // 0: stays where it is
   bool continues = false;       // not the first of its code point
@@ -34,7 +34,8 @@ class CharMap {
   static kinglet_status open(const fmt::CharMap& table, CharMap* out, Error& error);
 
   // Checks that the values of a trie are entries.
-  static kinglet_status check_values(const fmt::CharMap& table, const flatbuffers::Vector<uint32_t>& trie, Error& error);
+  static kinglet_status check_values(const fmt::CharMap& table, const flatbuffers::Vector<uint32_t>& trie,
+                                     Error& error);
 
   uint32_t entry(uint32_t code_point) const {
     const uint32_t block = code_point >> 7;
@@ -140,14 +141,14 @@ class Cursor {
   // A run of elements with combining classes, being returned in order.
   struct Run {
     Element first;
-    Elements rest{0};              // behind `first`
-    Elements scan{0};              // where the current pass stands
-    bool scan_first = false;       // the current pass has still to look at `first`
-    uint8_t current = 0;           // the class of the current pass
-    uint8_t following = 0;         // the least class above it that the pass has seen; 0: none
-    Elements source{0};            // the source characters, in order
-    bool source_first = false;     // `first` is the next one
-    size_t begin = 0, end = 0;     // the last one that was used up
+    Elements rest{0};           // behind `first`
+    Elements scan{0};           // where the current pass stands
+    bool scan_first = false;    // the current pass has still to look at `first`
+    uint8_t current = 0;        // the class of the current pass
+    uint8_t following = 0;      // the least class above it that the pass has seen; 0: none
+    Elements source{0};         // the source characters, in order
+    bool source_first = false;  // `first` is the next one
+    size_t begin = 0, end = 0;  // the last one that was used up
   };
 
   bool next_slowly(const Piece& piece, Element& element);

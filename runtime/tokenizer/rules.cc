@@ -10,7 +10,9 @@ constexpr uint32_t kCodePoints = 0x110000;
 // Hangul syllables, Unicode 3.12: 19 leading, 21 vowels, 27 trailing consonants.
 constexpr uint32_t kLeadingFirst = 0x1100, kVowelFirst = 0x1161, kTrailingBefore = 0x11a7, kSyllableFirst = 0xac00;
 
-bool is_character(uint32_t c) { return c < kCodePoints && (c < 0xd800 || c > 0xdfff); }
+bool is_character(uint32_t c) {
+  return c < kCodePoints && (c < 0xd800 || c > 0xdfff);
+}
 
 }  // namespace
 
@@ -55,7 +57,8 @@ kinglet_status Rules::open(const fmt::Rules& table, const fmt::CharMap& map, Rul
         return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.rules.compositions[%u] names what is no character", i);
       }
       const fmt::Composition& before = *compositions.Get(i == 0 ? 0 : i - 1);
-      if (i > 0 && (now.first() < before.first() || (now.first() == before.first() && now.second() <= before.second()))) {
+      if (i > 0 &&
+          (now.first() < before.first() || (now.first() == before.first() && now.second() <= before.second()))) {
         return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.rules.compositions[%u] is out of order", i);
       }
     }
@@ -123,8 +126,8 @@ uint32_t Rules::compose(uint32_t first, uint32_t second) const {
       high = middle;
     }
   }
-  const bool found = low < composition_count_ && compositions_[low].first() == first &&
-                     compositions_[low].second() == second;
+  const bool found =
+      low < composition_count_ && compositions_[low].first() == first && compositions_[low].second() == second;
   return found ? compositions_[low].composite() : 0;
 }
 

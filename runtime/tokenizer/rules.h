@@ -15,7 +15,21 @@ enum class Letter : uint8_t { other = 0, letter = 1, number = 2, space = 3 };
 
 // Parts of grapheme clusters, see CharClasses in tokenizer.fbs.
 enum class Part : uint8_t {
-  other, control, extend, prepend, picture, l, v, t, lv, lvt, extend_both, linker_both, consonant, extend_picture, linker
+  other,
+  control,
+  extend,
+  prepend,
+  picture,
+  l,
+  v,
+  t,
+  lv,
+  lvt,
+  extend_both,
+  linker_both,
+  consonant,
+  extend_picture,
+  linker
 };
 
 // A view of the class of every code point. Thread-safe.
@@ -62,7 +76,8 @@ class Rules {
   uint32_t space() const { return space_; }
   uint8_t trim() const { return trim_; }
   void set_trim(uint8_t trim) { trim_ = trim; }
-  // What an ASCII character becomes if no character beyond ASCII follows, where that is one such character; 0 otherwise.
+  // What an ASCII character becomes if no character beyond ASCII follows, where that is one such character; 0
+  // otherwise.
   uint8_t ascii(uint8_t byte) const { return ascii_[byte]; }
   void set_ascii(uint8_t byte, uint8_t becomes) { ascii_[byte] = becomes; }
   // Whether characters come out as they go in.

@@ -61,8 +61,7 @@ kinglet_status Tokenizer::open(const fmt::Tokenizer& table, uint32_t vocabulary,
   EncoderTables& tables = tokenizer.tables_;
   KINGLET_TRY(tokenizer.open_pool(vocabulary, error));
   KINGLET_TRY(CharMap::open(*table.map(), &tables.map, error));
-  KINGLET_TRY(
-      AddedTokens::open(*table.raw_tokens(), table.token_count(), "raw_tokens", &tables.raw_tokens, error));
+  KINGLET_TRY(AddedTokens::open(*table.raw_tokens(), table.token_count(), "raw_tokens", &tables.raw_tokens, error));
   KINGLET_TRY(AddedTokens::open(*table.normalized_tokens(), table.token_count(), "normalized_tokens",
                                 &tables.normalized_tokens, error));
   KINGLET_TRY(CodePointSet::open(*table.spaces(), "spaces", &tables.neighbours.spaces, error));
@@ -189,8 +188,8 @@ void Tokenizer::open_ascii() {
     const Piece piece{source, tables_.map, 1};
     Elements elements(0);
     Element first, other;
-    const bool plain = elements.next(piece, first) && first.length == 1 && first.combining_class == 0 &&
-                       !elements.next(piece, other);
+    const bool plain =
+        elements.next(piece, first) && first.length == 1 && first.combining_class == 0 && !elements.next(piece, other);
     tables_.ascii.kind[c] = plain ? static_cast<uint8_t>(first.kind) : AsciiTable::kOther;
     tables_.ascii.byte[c] = plain ? first.bytes[0] : 0;
   }
@@ -221,8 +220,10 @@ void Tokenizer::open_token_begins() {
     // White space depends on what stands beside it, literals on what stands behind.
     const uint8_t entry = rules.classes().of(c);
     const bool space = CharClasses::letter(entry) == Letter::space || (entry & CharClasses::kStripped) != 0 || c == ' ';
-    const bool alone = (rules.collapse() == Rules::kKeep && (rules.strip() & (Rules::kLeft | Rules::kRight)) == 0) || !space;
-    const bool literal = rules.has_literals() && rules.literals().step(rules.literals().root(), static_cast<uint8_t>(c)) != Trie::kNone;
+    const bool alone =
+        (rules.collapse() == Rules::kKeep && (rules.strip() & (Rules::kLeft | Rules::kRight)) == 0) || !space;
+    const bool literal =
+        rules.has_literals() && rules.literals().step(rules.literals().root(), static_cast<uint8_t>(c)) != Trie::kNone;
     if (count == 1 && alone && !literal && c != 0 && c != '\r' && (entry & CharClasses::kCombines) == 0) {
       ascii[c] = becomes;
     }
@@ -303,7 +304,9 @@ kinglet_status Tokenizer::encode(std::string_view prefix, std::string_view text,
   return KINGLET_OK;
 }
 
-size_t Tokenizer::added_count(bool pair) const { return pair ? added_pair_ : added_single_; }
+size_t Tokenizer::added_count(bool pair) const {
+  return pair ? added_pair_ : added_single_;
+}
 
 std::string_view Tokenizer::token(int32_t id) const {
   if (table_ == nullptr || id < 0 || static_cast<uint32_t>(id) >= table_->token_count()) {

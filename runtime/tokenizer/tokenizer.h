@@ -44,11 +44,11 @@ class Tokenizer {
   // Tokenizes `text`, or the pair when `pair` is not null: added tokens, normalisation, pre-tokenisation, model,
   // truncation to `max_length` (longest first; 0: none) and template. `prefix` (a prompt) is put before the text;
   // its tokens have offsets [0, 0) of the text. INVALID_ARGUMENT when max_length has no room for the special tokens, or
-  // for a pair when the model does not know the type ids that the template gives it; TOO_LONG for 4 GiB and more, and for
-  // words that fixed memory is not enough for (byte pair encoding: see BpeWindow).
-  // The arrays hold no promise beyond what was written on success.
-  kinglet_status encode(std::string_view prefix, std::string_view text, const std::string_view* pair,
-                        size_t max_length, TokenSink& sink, Error& error) const;
+  // for a pair when the model does not know the type ids that the template gives it; TOO_LONG for 4 GiB and more, and
+  // for words that fixed memory is not enough for (byte pair encoding: see BpeWindow). The arrays hold no promise
+  // beyond what was written on success.
+  kinglet_status encode(std::string_view prefix, std::string_view text, const std::string_view* pair, size_t max_length,
+                        TokenSink& sink, Error& error) const;
 
   // Special tokens that the template adds.
   size_t added_count(bool pair) const;

@@ -6,13 +6,16 @@
 namespace kinglet {
 namespace {
 
-bool is_finite(double number) { return number - number == 0; }
+bool is_finite(double number) {
+  return number - number == 0;
+}
 
 template <typename T>
-kinglet_status check_scores(const flatbuffers::Vector<T>& scores, uint32_t token_count, const char* field, Error& error) {
+kinglet_status check_scores(const flatbuffers::Vector<T>& scores, uint32_t token_count, const char* field,
+                            Error& error) {
   if (scores.size() != token_count) {
-    return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.%s has %u entries, expected one for each of %u tokens", field,
-                scores.size(), token_count);
+    return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.%s has %u entries, expected one for each of %u tokens",
+                field, scores.size(), token_count);
   }
   for (uint32_t i = 0; i < scores.size(); ++i) {
     if (!is_finite(static_cast<double>(scores.data()[i]))) {
@@ -46,7 +49,8 @@ kinglet_status Unigram::open(const fmt::Unigram& table, uint32_t token_count, Un
   }
   if (table.bytes() != nullptr) {
     if (table.bytes()->size() != 256) {
-      return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.bytes has %u entries, expected 256", table.bytes()->size());
+      return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.bytes has %u entries, expected 256",
+                  table.bytes()->size());
     }
     for (uint32_t i = 0; i < 256; ++i) {
       if (table.bytes()->data()[i] >= token_count) {

@@ -20,7 +20,9 @@ class Unigram {
   static kinglet_status open(const fmt::Unigram& table, uint32_t token_count, Unigram* out, Error& error);
 
   const Trie& trie() const { return trie_; }
-  double score(uint32_t id) const { return scores_ != nullptr ? static_cast<double>(scores_[id]) : precise_scores_[id]; }
+  double score(uint32_t id) const {
+    return scores_ != nullptr ? static_cast<double>(scores_[id]) : precise_scores_[id];
+  }
   uint32_t unknown() const { return unknown_; }
   double unknown_score() const { return unknown_score_; }
   const uint32_t* bytes() const { return bytes_; }  // null without byte fallback
@@ -90,8 +92,8 @@ class UnigramWindow {
 
   Symbol chars_[kSize];
   double score_[kSize + 1];
-  uint32_t id_[kSize + 1];      // of the best token that ends there
-  uint16_t from_[kSize + 1];    // where it begins
+  uint32_t id_[kSize + 1];    // of the best token that ends there
+  uint16_t from_[kSize + 1];  // where it begins
   uint16_t next_[kSize + 1];
   uint64_t cut_[kRing];
   uint32_t size_ = 0;

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "flatbuffers/flatbuffers.h"
-#include "tokenizer/tokenizer.h"
 #include "tokenizer/subwords.h"
+#include "tokenizer/tokenizer.h"
 #include "tokenizers/auto_tokenizer.h"
 
 namespace {
@@ -28,15 +28,23 @@ struct Fixed {
   static kinglet::convert::LoadedTokenizer subwords(unsigned kind) {
     namespace test = kinglet::test;
     auto loaded = kind < 6 ? test::make_bpe({{"a", "b"}, {"ab", "a"}, {"\xc4\xa0", "a"}, {"\xc4\xa0", "\xc4\xa0"}})
-                           : test::make_unigram({{"<unk>", 0}, {"\xe2\x96\x81", -2}, {"a", -3}, {"ab", -3.5}, {"\xe2\x96\x81" "b", -4},
-                                                 {"\xea\xb0\x80", -5}, {"T", -6}});
+                           : test::make_unigram({{"<unk>", 0},
+                                                 {"\xe2\x96\x81", -2},
+                                                 {"a", -3},
+                                                 {"ab", -3.5},
+                                                 {"\xe2\x96\x81"
+                                                  "b",
+                                                  -4},
+                                                 {"\xea\xb0\x80", -5},
+                                                 {"T", -6}});
     auto& source = loaded.tokenizer;
     if (kind == 5) {
       source.rules.compose = true;
       source.bpe->add_prefix_space = true;
       source.rules.trim = 3;
     } else if (kind == 6) {
-      source.rules.charsmap = test::make_charsmap({{"\xe2\x84\xa2", "TM"}, {"\x1e", ""}, {"\xc3\xa9", "e"}, {"\r", " "}});
+      source.rules.charsmap =
+          test::make_charsmap({{"\xe2\x84\xa2", "TM"}, {"\x1e", ""}, {"\xc3\xa9", "e"}, {"\r", " "}});
       source.rules.strip = kinglet::Rules::kRight;
       source.rules.collapse = kinglet::Rules::kSpaces;
       source.rules.space = 0x2581;
@@ -67,8 +75,9 @@ struct Fixed {
     }
     kinglet::convert::LoadedTokenizer loaded;
     auto& tokenizer_source = loaded.tokenizer;
-    for (const char* token : {"[UNK]", "[CLS]", "[SEP]", "a", "##a", "b", "##b", "ab", "##ba", "!", "é", "##é", "中",
-                              "\xe3\x80\xae", "##\xe3\x80\xae", "\xe1\x84\x80", "##\xe1\x85\xa1", "가", "##\xf0\x9d\x85\xa5"}) {
+    for (const char* token :
+         {"[UNK]", "[CLS]", "[SEP]", "a", "##a", "b", "##b", "ab", "##ba", "!", "é", "##é", "中", "\xe3\x80\xae",
+          "##\xe3\x80\xae", "\xe1\x84\x80", "##\xe1\x85\xa1", "가", "##\xf0\x9d\x85\xa5"}) {
       tokenizer_source.vocabulary.emplace(token, static_cast<uint32_t>(tokenizer_source.vocabulary.size()));
     }
     tokenizer_source.single = {{1, 0}, {-1, 0}, {2, 0}};
@@ -94,8 +103,8 @@ struct Fixed {
     const auto compiled = kinglet::convert::compile_tokenizer(std::move(loaded));
     builder.Finish(compiled->write(builder));
     kinglet::Error error;
-    if (Tokenizer::open(*flatbuffers::GetRoot<kinglet::fmt::Tokenizer>(builder.GetBufferPointer()), compiled->size(),
-                        2, &tokenizer, error) != KINGLET_OK) {
+    if (Tokenizer::open(*flatbuffers::GetRoot<kinglet::fmt::Tokenizer>(builder.GetBufferPointer()), compiled->size(), 2,
+                        &tokenizer, error) != KINGLET_OK) {
       std::abort();
     }
   }

@@ -100,7 +100,8 @@ void check_checkpoint(const std::filesystem::path& checkpoint, const std::string
   options.batch = 3;
   options.raw_outputs = 1;
   OpenSession open(folder / "model.kgl", options);
-  const std::string texts[] = {"a gripping , beautifully acted film", "", "no [MASK] caf\xc3\xa9 \xff e\xcc\x81\xcc\xa7"};
+  const std::string texts[] = {"a gripping , beautifully acted film", "",
+                               "no [MASK] caf\xc3\xa9 \xff e\xcc\x81\xcc\xa7"};
   const std::string pair = "and the second text of a pair, 3.14";
   const kinglet_input inputs[] = {text_input(texts[0]), text_input(texts[1]), pair_input(texts[2], pair)};
   std::vector<float> results(3 * (open.info.embedding_size + open.info.label_count));
@@ -145,15 +146,21 @@ TEST_CASE("the counter counts") {
 #endif
 }
 
-TEST_CASE("an int8 classifier allocates nothing") { check_checkpoint(data_folder() / "tiny" / "bert-seqcls", "int8", 1); }
+TEST_CASE("an int8 classifier allocates nothing") {
+  check_checkpoint(data_folder() / "tiny" / "bert-seqcls", "int8", 1);
+}
 TEST_CASE("an int8 classifier on two threads allocates nothing") {
   check_checkpoint(data_folder() / "tiny" / "bert-seqcls", "int8", 2);
 }
-TEST_CASE("an fp32 classifier allocates nothing") { check_checkpoint(data_folder() / "tiny" / "bert-seqcls", "fp32", 1); }
+TEST_CASE("an fp32 classifier allocates nothing") {
+  check_checkpoint(data_folder() / "tiny" / "bert-seqcls", "fp32", 1);
+}
 TEST_CASE("a masked language model allocates nothing") {
   check_checkpoint(data_folder() / "tiny" / "bert-pretraining", "int8", 1);
 }
-TEST_CASE("a tagger allocates nothing") { check_checkpoint(data_folder() / "tiny" / "bert-ner", "int8", 2); }
+TEST_CASE("a tagger allocates nothing") {
+  check_checkpoint(data_folder() / "tiny" / "bert-ner", "int8", 2);
+}
 TEST_CASE("question answering allocates nothing") {
   const auto shared = shared_folder();
   if (!shared) {

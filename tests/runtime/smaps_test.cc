@@ -1,5 +1,5 @@
-// Two processes with the same model open share the memory of its weights: /proc/self/smaps says which pages of the mapped
-// file this process has alone, which ones others have mapped, too, and which are copies.
+// Two processes with the same model open share the memory of its weights: /proc/self/smaps says which pages of the
+// mapped file this process has alone, which ones others have mapped, too, and which are copies.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,7 +105,9 @@ void check_sharing(const std::filesystem::path& checkpoint) {
 
 }  // namespace
 
-TEST_CASE("two processes share the weights of a small model") { check_sharing(data_folder() / "tiny" / "bert"); }
+TEST_CASE("two processes share the weights of a small model") {
+  check_sharing(data_folder() / "tiny" / "bert");
+}
 
 TEST_CASE("two processes share the weights of all-MiniLM-L6-v2") {
   if (!minilm_folder()) {

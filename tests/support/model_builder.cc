@@ -18,7 +18,9 @@ using flatbuffers::Offset;
 
 constexpr size_t kAlignment = format::kPartAlignment;
 
-size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+size_t round_up(size_t value, size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 template <typename T>
 Bytes bytes_of(const std::vector<T>& values) {
@@ -72,21 +74,20 @@ struct OpWriter {
     return {fmt::Op::Embed, fmt::CreateEmbed(builder, builder.CreateVector(tables), op.norm, op.out).Union()};
   }
   std::pair<fmt::Op, Offset<void>> operator()(const LinearSpec& op) const {
-    return {fmt::Op::Linear,
-            fmt::CreateLinear(builder, op.in, op.matrix, op.gate, op.activation, op.out).Union()};
+    return {fmt::Op::Linear, fmt::CreateLinear(builder, op.in, op.matrix, op.gate, op.activation, op.out).Union()};
   }
   std::pair<fmt::Op, Offset<void>> operator()(const AttentionSpec& op) const {
     Offset<fmt::Disentangled> disentangled;
     if (!op.disentangled.empty()) {
       disentangled = fmt::CreateDisentangledDirect(
           builder, op.disentangled.front().content_to_position, op.disentangled.front().content_to_position_scale,
-          op.disentangled.front().position_to_content, op.disentangled.front().position_to_content_scale, &op.disentangled.front().rows);
+          op.disentangled.front().position_to_content, op.disentangled.front().position_to_content_scale,
+          &op.disentangled.front().rows);
     }
-    return {fmt::Op::Attention,
-            fmt::CreateAttention(builder, op.query_in, op.key_in, op.value_in, op.query, op.key, op.value, op.heads,
-                                 op.head_dim, op.logit_scale, op.quantized, op.out, op.relative_bias, op.rotary,
-                                 op.window, disentangled)
-                .Union()};
+    return {fmt::Op::Attention, fmt::CreateAttention(builder, op.query_in, op.key_in, op.value_in, op.query, op.key,
+                                                     op.value, op.heads, op.head_dim, op.logit_scale, op.quantized,
+                                                     op.out, op.relative_bias, op.rotary, op.window, disentangled)
+                                    .Union()};
   }
   std::pair<fmt::Op, Offset<void>> operator()(const AddNormSpec& op) const {
     return {fmt::Op::AddNorm, fmt::CreateAddNorm(builder, op.in, op.residual, op.norm, op.out).Union()};
@@ -121,12 +122,10 @@ class TableWriter {
     const auto matrices = list(spec_.matrices, [&](const MatrixSpec& m) {
       return fmt::CreateMatrix(builder_, m.weight, m.scale, m.column_sum, m.bias, m.input_scale);
     });
-    const auto norms = list(spec_.norms, [&](const NormSpec& n) {
-      return fmt::CreateNorm(builder_, n.kind, n.weight, n.bias, n.epsilon);
-    });
-    const auto values = list(spec_.values, [&](const ValueSpec& v) {
-      return fmt::CreateValue(builder_, v.extent, v.width);
-    });
+    const auto norms = list(
+        spec_.norms, [&](const NormSpec& n) { return fmt::CreateNorm(builder_, n.kind, n.weight, n.bias, n.epsilon); });
+    const auto values =
+        list(spec_.values, [&](const ValueSpec& v) { return fmt::CreateValue(builder_, v.extent, v.width); });
     const auto program = list(spec_.program, [&](const StepSpec& step) {
       const auto [type, op] = std::visit(OpWriter{builder_}, step.op);
       return fmt::CreateStep(builder_, step.type.value_or(type), op);
@@ -142,19 +141,19 @@ class TableWriter {
     const auto tokenizer = spec_.tokenizer ? spec_.tokenizer(builder_) : 0;
     const auto provenance = spec_.provenance ? write(*spec_.provenance) : 0;
     const auto sums = builder_.CreateVector(block_checksums());
-    const auto special_tokens = spec_.special_tokens
-                                    ? fmt::CreateSpecialTokens(builder_, spec_.special_tokens->cls,
-                                                               spec_.special_tokens->mask, spec_.special_tokens->unknown,
-                                                               spec_.special_tokens->marked_pieces)
-                                    : 0;
+    const auto special_tokens =
+        spec_.special_tokens
+            ? fmt::CreateSpecialTokens(builder_, spec_.special_tokens->cls, spec_.special_tokens->mask,
+                                       spec_.special_tokens->unknown, spec_.special_tokens->marked_pieces)
+            : 0;
     const auto architecture = builder_.CreateString(spec_.architecture);
     const auto precision = builder_.CreateString(spec_.precision);
     fmt::FinishModelBuffer(
-        builder_, fmt::CreateModel(builder_, architecture, precision, tensors, matrices, norms, values, program,
-                                   outputs, spec_.max_length, spec_.max_positions, spec_.vocabulary, spec_.type_count,
-                                   spec_.task, spec_.scoring, labels, spec_.embedding, spec_.logits, prompts,
-                                   spec_.default_prompt, tokenizer, samples, provenance, sums, special_tokens,
-                                   spec_.rank_scoring));
+        builder_,
+        fmt::CreateModel(builder_, architecture, precision, tensors, matrices, norms, values, program, outputs,
+                         spec_.max_length, spec_.max_positions, spec_.vocabulary, spec_.type_count, spec_.task,
+                         spec_.scoring, labels, spec_.embedding, spec_.logits, prompts, spec_.default_prompt, tokenizer,
+                         samples, provenance, sums, special_tokens, spec_.rank_scoring));
     return {builder_.GetBufferPointer(), builder_.GetBufferPointer() + builder_.GetSize()};
   }
 
@@ -192,8 +191,8 @@ class TableWriter {
   std::vector<uint64_t> block_checksums() const {
     std::vector<uint64_t> sums;
     for (size_t at = 0; at < weights_.size(); at += format::kChecksumBlock) {
-      sums.push_back(format::checksum(weights_.data() + at,
-                                      std::min<size_t>(format::kChecksumBlock, weights_.size() - at)));
+      sums.push_back(
+          format::checksum(weights_.data() + at, std::min<size_t>(format::kChecksumBlock, weights_.size() - at)));
     }
     sums.resize(static_cast<size_t>(static_cast<int>(sums.size()) + spec_.extra_block_checksums));
     return sums;
@@ -274,8 +273,8 @@ uint32_t ModelSpec::add_matrix(const std::string& name, uint32_t n, uint32_t k, 
       }
     }
     q.scale.resize(padded);
-    matrix.weight = add_tensor(
-        {name + ".weight", fmt::DType::s8, fmt::Layout::tile16x8, {n, k}, to_tiles(q.rows, n, k), {}});
+    matrix.weight =
+        add_tensor({name + ".weight", fmt::DType::s8, fmt::Layout::tile16x8, {n, k}, to_tiles(q.rows, n, k), {}});
     matrix.scale = static_cast<int32_t>(add_f32(name + ".scale", {padded}, q.scale));
     matrix.column_sum = static_cast<int32_t>(
         add_tensor({name + ".column_sum", fmt::DType::s32, fmt::Layout::rows, {padded}, bytes_of(sums), {}}));
@@ -423,8 +422,7 @@ class BertBuilder {
     attention.quantized = o_.int8;
     attention.out = spec_.add_value(fmt::Extent::tokens, inner);
     spec_.program.push_back({attention, {}});
-    const uint32_t projected =
-        linear(attention.out, matrix(name + ".output", o_.width, inner), fmt::Activation::none);
+    const uint32_t projected = linear(attention.out, matrix(name + ".output", o_.width, inner), fmt::Activation::none);
     const uint32_t middle = add_norm(projected, in, name + ".norm1");
     const uint32_t up = linear(middle, matrix(name + ".up", o_.inner, o_.width), fmt::Activation::gelu);
     const uint32_t down = linear(up, matrix(name + ".down", o_.width, o_.inner), fmt::Activation::none);
@@ -457,6 +455,8 @@ class BertBuilder {
 
 }  // namespace
 
-ModelSpec small_bert(const BertOptions& options) { return BertBuilder(options).build(); }
+ModelSpec small_bert(const BertOptions& options) {
+  return BertBuilder(options).build();
+}
 
 }  // namespace kinglet::test

@@ -77,11 +77,11 @@ std::string without(const std::string& parent, const std::string& key) {
   return Folder().file("tokenizer.json", tokenizer).error();
 }
 
-#define CHECK_ERROR(expression, part)                                    \
-  do {                                                                   \
-    const std::string message_ = (expression);                           \
-    CHECK_MESSAGE(message_.find(part) != std::string::npos, message_);   \
-    CHECK_MESSAGE(message_.find('\n') == std::string::npos, message_);   \
+#define CHECK_ERROR(expression, part)                                  \
+  do {                                                                 \
+    const std::string message_ = (expression);                         \
+    CHECK_MESSAGE(message_.find(part) != std::string::npos, message_); \
+    CHECK_MESSAGE(message_.find('\n') == std::string::npos, message_); \
   } while (false)
 
 using Ids = std::vector<int32_t>;
@@ -128,11 +128,12 @@ TEST_CASE("BertProcessing, and no post-processor") {
 }
 
 TEST_CASE("added_tokens_decoder adds tokens") {
-  const json token{{"content", "<e>"},  {"lstrip", true},   {"rstrip", false},
+  const json token{{"content", "<e>"}, {"lstrip", true},      {"rstrip", false},
                    {"special", false}, {"normalized", false}, {"single_word", false}};
   Folder folder;
   folder.file("tokenizer.json", small_tokenizer())
-      .file("tokenizer_config.json", json{{"tokenizer_class", "BertTokenizer"}, {"added_tokens_decoder", {{"8", token}}}});
+      .file("tokenizer_config.json",
+            json{{"tokenizer_class", "BertTokenizer"}, {"added_tokens_decoder", {{"8", token}}}});
   CHECK(folder.ids("a <e>a") == Ids{1, 5, 8, 5});
   CHECK(folder.compile()->size() == 9);
 }
@@ -174,7 +175,8 @@ TEST_CASE("model_max_length") {
 }
 
 TEST_CASE("files that are not what they should be") {
-  CHECK_ERROR(Folder().file("tokenizer.json", std::string("{\"model\": ")).error(), "tokenizer.json: is not valid JSON");
+  CHECK_ERROR(Folder().file("tokenizer.json", std::string("{\"model\": ")).error(),
+              "tokenizer.json: is not valid JSON");
   CHECK_ERROR(Folder().file("tokenizer.json", std::string("[]")).error(), "expected a JSON object, got array");
   CHECK_ERROR(Folder().file("tokenizer.json", std::string("")).error(), "is not valid JSON");
   CHECK_ERROR(Folder().file("tokenizer.json", std::string("{\"a\":\"\xff\"}")).error(), "is not valid JSON");
@@ -244,9 +246,7 @@ TEST_CASE("settings of tokenizer_config.json that cannot be followed") {
   CHECK_ERROR(error({{"additional_special_tokens", 1}}), "additional_special_tokens: expected an array");
   CHECK_ERROR(error({{"cls_token", 1}}), "cls_token: expected a string");
   CHECK_ERROR(error({{"fast_tokenizer_files", {"tokenizer.4.0.json"}}}), "fast_tokenizer_files");
-  CHECK_ERROR(Folder()
-                  .file("tokenizer.json", small_tokenizer())
-                  .file("config.json", json{{"model_type", "xlm"}})
-                  .error(),
-              "\"xlm\" is not implemented");
+  CHECK_ERROR(
+      Folder().file("tokenizer.json", small_tokenizer()).file("config.json", json{{"model_type", "xlm"}}).error(),
+      "\"xlm\" is not implemented");
 }

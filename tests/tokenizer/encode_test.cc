@@ -11,7 +11,8 @@ using namespace kinglet::test;
 
 namespace {
 
-const std::vector<std::string> kVocabulary{"[UNK]", "[CLS]", "[SEP]", "a", "##a", "b", "##b", "ab", "!", "é", "中", "new"};
+const std::vector<std::string> kVocabulary{"[UNK]", "[CLS]", "[SEP]", "a", "##a", "b",
+                                           "##b",   "ab",    "!",     "é", "中",  "new"};
 
 using Spans = std::vector<std::pair<uint32_t, uint32_t>>;
 constexpr std::pair<uint32_t, uint32_t> kNone{KINGLET_NO_OFFSET, KINGLET_NO_OFFSET};
@@ -105,7 +106,9 @@ TEST_CASE("words are numbered, and the second text begins where it says") {
   sink.words = words.data();
   sink.capacity = 16;
   Error error;
-  for (const std::string_view text : {"ab a x!", "\xc3\xa0" "b a x!"}) {  // plain and general path
+  for (const std::string_view text : {"ab a x!",
+                                      "\xc3\xa0"
+                                      "b a x!"}) {  // plain and general path
     const std::string_view pair = "a";
     CHECK(compiled.tokenizer().encode({}, text, &pair, 0, sink, error) == KINGLET_OK);
     REQUIRE(sink.pair_begin < sink.size);
@@ -153,14 +156,15 @@ TEST_CASE("ill-formed UTF-8 is U+FFFD, and offsets count the bytes there are") {
     CAPTURE(text.size());
     CHECK(spans(compiled.encode(text)) == want);
   };
-  check("a\xff"
-        "a",
-        {{0, 1}, {1, 2}, {2, 3}});
-  check("\xe4\xb8", {{0, 2}});                          // cut: one
-  check("\xe4\xb8\xe4\xb8\xad", {{0, 5}});              // U+FFFD, then 中, which is unknown: the word is
+  check(
+      "a\xff"
+      "a",
+      {{0, 1}, {1, 2}, {2, 3}});
+  check("\xe4\xb8", {{0, 2}});              // cut: one
+  check("\xe4\xb8\xe4\xb8\xad", {{0, 5}});  // U+FFFD, then 中, which is unknown: the word is
   check("\xf0\x9f\x98", {{0, 3}});
-  check("\xed\xa0\x80", {{0, 1}, {1, 2}, {2, 3}});      // a surrogate: three
-  check("\xc0\xaf", {{0, 1}, {1, 2}});                  // overlong: two
+  check("\xed\xa0\x80", {{0, 1}, {1, 2}, {2, 3}});  // a surrogate: three
+  check("\xc0\xaf", {{0, 1}, {1, 2}});              // overlong: two
   check("\xe0\x80\x80", {{0, 1}, {1, 2}, {2, 3}});
   check("\xf4\x90\x80\x80", {{0, 1}, {1, 2}, {2, 3}, {3, 4}});
   check("\xf5", {{0, 1}});
@@ -169,8 +173,9 @@ TEST_CASE("ill-formed UTF-8 is U+FFFD, and offsets count the bytes there are") {
 
 TEST_CASE("clean_text removes what is ill-formed") {
   const Compiled compiled(make_tokenizer(kVocabulary));
-  CHECK(compiled.encode("a\xff"
-                        "b\xe4")
+  CHECK(compiled
+            .encode("a\xff"
+                    "b\xe4")
             .ids == Ids{1, 7, 2});
   CHECK(spans(compiled.encode("a\xff"
                               "b\xe4")) == Spans{kNone, {0, 3}, kNone});
@@ -237,15 +242,17 @@ TEST_CASE("parts of a character have the character's range") {
 
 TEST_CASE("white space of all kinds and Chinese characters separate words") {
   const Compiled compiled(make_tokenizer(kVocabulary));
-  CHECK(compiled.encode("a\xe3\x80\x80"
-                        "b\xc2\xa0"
-                        "a\xe2\x80\xa8"
-                        "b\x0b")
+  CHECK(compiled
+            .encode("a\xe3\x80\x80"
+                    "b\xc2\xa0"
+                    "a\xe2\x80\xa8"
+                    "b\x0b")
             .ids == Ids{1, 3, 5, 3, 5, 2});
   CHECK(spans(compiled.encode("a\xe4\xb8\xad"
                               "b")) == Spans{kNone, {0, 1}, {1, 4}, {4, 5}, kNone});
-  CHECK(compiled.encode("a\xe2\x80\x8b"
-                        "b\x01")
+  CHECK(compiled
+            .encode("a\xe2\x80\x8b"
+                    "b\x01")
             .ids == Ids{1, 7, 2});  // U+200B and U+0001 vanish
 }
 

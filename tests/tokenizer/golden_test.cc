@@ -24,9 +24,8 @@ std::vector<kinglet_span> spans(const nlohmann::json& offsets) {
 }
 
 bool equal(const std::vector<kinglet_span>& a, const std::vector<kinglet_span>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const kinglet_span& x, const kinglet_span& y) {
-    return x.begin == y.begin && x.end == y.end;
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const kinglet_span& x, const kinglet_span& y) { return x.begin == y.begin && x.end == y.end; });
 }
 
 // Compares every line, and returns how many there were.
@@ -82,7 +81,7 @@ TEST_CASE("all recordings") {
   CHECK(check(models / "tokens/unigram-deberta-v3.jsonl", models / "tiny/deberta-v3-seqcls") == 1132);
   CHECK(check(models / "tokens/unigram-deberta-v3.jsonl", models / "tiny/deberta-v3-ner") == 1132);  // raw file
   CHECK(check(models / "tokens/unigram-camembert.jsonl", models / "tiny/camembert-mlm") == 1132);
-  CHECK(check(models / "tokens/all-MiniLM-L6-v2.jsonl", models / "minilm-sst2") == 1132);  // vocab.txt only
+  CHECK(check(models / "tokens/all-MiniLM-L6-v2.jsonl", models / "minilm-sst2") == 1132);    // vocab.txt only
   CHECK(check(models / "tokens/all-MiniLM-L6-v2.jsonl", models / "minilm-agnews") == 1132);  // tokenizer.json only
 }
 
@@ -112,7 +111,8 @@ TEST_CASE("the texts of every small checkpoint") {
     for (const auto& want : expected["cases"]) {
       const std::string text = want["text"], pair = want.value("pair", "");
       const std::string_view second = pair;
-      const Tokens got = compiled->encode(text, want.contains("pair") ? &second : nullptr, expected.value("max_length", 0));
+      const Tokens got =
+          compiled->encode(text, want.contains("pair") ? &second : nullptr, expected.value("max_length", 0));
       CHECK(got.ids == want["ids"].get<std::vector<int32_t>>());
       // This folder's tokenizer.json splits at white space, so that a marker has the range of the first letter;
       // the recording is that of the tokenizer that it was made from, where it has the range of the space.

@@ -59,7 +59,8 @@ TEST_CASE("compositions that are no characters or out of order") {
   CHECK_REFUSED(surrogate.at(surrogate.rules().compositions(), 2, fmt::Composition(0xd800, 1, 1)),
                 "rules.compositions[2] names what is no character");
   Changed order(bpe());
-  CHECK_REFUSED(order.at(order.rules().compositions(), 1, fmt::Composition(1, 1, 1)), "compositions[1] is out of order");
+  CHECK_REFUSED(order.at(order.rules().compositions(), 1, fmt::Composition(1, 1, 1)),
+                "compositions[1] is out of order");
 }
 
 TEST_CASE("literals that are empty, that lead out of the map, or whose trie is broken") {
@@ -69,7 +70,8 @@ TEST_CASE("literals that are empty, that lead out of the map, or whose trie is b
     ++leaf;
   }
   CHECK_REFUSED(value.at<uint32_t>(value.rules().literals(), leaf, 5u << 10 | 1 << 8), "rules.literals: the value 5");
-  CHECK_REFUSED(value.at<uint32_t>(value.rules().literals(), leaf, 60000u << 10 | 1 << 8), "points beyond the expansions");
+  CHECK_REFUSED(value.at<uint32_t>(value.rules().literals(), leaf, 60000u << 10 | 1 << 8),
+                "points beyond the expansions");
   Changed empty(unigram());
   CHECK_REFUSED(empty.at<uint32_t>(empty.rules().literals(), 0, empty.rules().literals()->Get(leaf)),
                 "a literal must not be empty");
@@ -144,7 +146,8 @@ TEST_CASE("Unigram: ids, lengths, markers and flags out of range") {
   Changed unknown(unigram());
   CHECK_REFUSED(unknown.field<uint32_t>(unknown.unigram(), fmt::Unigram::VT_UNKNOWN, 4), "unknown is 4");
   Changed length(unigram());
-  CHECK_REFUSED(length.field<uint32_t>(length.unigram(), fmt::Unigram::VT_MAX_TOKEN_CHARS, 201), "max_token_chars is 201");
+  CHECK_REFUSED(length.field<uint32_t>(length.unigram(), fmt::Unigram::VT_MAX_TOKEN_CHARS, 201),
+                "max_token_chars is 201");
   Changed marker(unigram());
   CHECK_REFUSED(marker.field<uint32_t>(marker.unigram(), fmt::Unigram::VT_MARKER, 0xd900), "marker is 55552");
   Changed flags(unigram());
