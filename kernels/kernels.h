@@ -159,8 +159,7 @@ struct RotateRow {
   const float *cosine, *sine;    // [half]
 };
 
-// ---- Elementwise and per row (kernels/elementwise, kernels/norm, kernels/embed, kernels/pool)
-// ------------------------
+// ---- Elementwise and per row (kernels/elementwise, kernels/norm, kernels/embed, kernels/pool) ----------------------
 
 enum class ActivationFunction : unsigned char { none, gelu, gelu_tanh, relu, silu, tanh, sigmoid };
 

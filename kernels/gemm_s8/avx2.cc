@@ -12,46 +12,14 @@
 //
 // vpmaddubsw multiplies unsigned by signed and saturates pairs to int16: |a| · (w with a's sign) <= 2·128·127 < 32767
 // is exact, because w is never −128.
-#include "kernels.h"
-#include "simd/x86.h"
+#include "gemm_s8/avx.h"
 
 #if !defined(__AVX2__)
 #error "compile with -mavx2"
 #endif
-#if defined(__FAST_MATH__)
-#error "kernels need exact floating-point semantics: compile without -ffast-math"
-#endif
 
 namespace kinglet::kernels::avx2 {
 namespace {
-
-constexpr size_t kTileColumns = 16;
-constexpr size_t kStepBytes = 128;  // 16 outputs × 8 k
-
-// What a block needs of its operands, rows and tiles counted from the block's first.
-struct Block {
-  const char* a;
-  const char* w;
-  size_t row_bytes, tile_bytes, steps;
-  const float* row_scale;
-  const int32_t* zero_point;
-  const float* column_scale;
-  const int32_t* column_sum;
-  const float* bias;
-  float* out;
-  size_t out_stride;
-  size_t columns;  // the valid columns of the block
-};
-
-[[gnu::always_inline]] inline __m256i load(const void* p) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-}
-
-[[gnu::always_inline]] inline __m256i broadcast8(const char* p) {
-  long long bytes;
-  __builtin_memcpy(&bytes, p, sizeof bytes);
-  return _mm256_set1_epi64x(bytes);
-}
 
 // Eight outputs of one row: the pairs of two sums, corrected, scaled and stored.
 [[gnu::always_inline]] inline void finish(const Block& block, int row, size_t column, __m256i first, __m256i second) {
@@ -117,28 +85,12 @@ template <int kRows, int kTiles>
 }  // namespace
 
 void gemm_s8(const GemmS8& args) {
-  const size_t steps = (args.k + 7) / 8;
   const size_t tiles = (args.n + kTileColumns - 1) / kTileColumns;
   for (size_t tile = 0; tile < tiles;) {
     // One row alone takes two tiles at once; more rows go through one tile in pairs.
     const size_t count = args.m == 1 && tiles - tile >= 2 ? 2 : 1;
-    const size_t column = tile * kTileColumns;
     for (size_t row = 0; row < args.m;) {
-      const Block block = {
-          .a = static_cast<const char*>(args.a) + row * steps * 8,
-          .w = reinterpret_cast<const char*>(args.w) + tile * steps * kStepBytes,
-          .row_bytes = steps * 8,
-          .tile_bytes = steps * kStepBytes,
-          .steps = steps,
-          .row_scale = args.row_scale + row,
-          .zero_point = args.zero_point + row,
-          .column_scale = args.column_scale + column,
-          .column_sum = args.column_sum + column,
-          .bias = args.bias != nullptr ? args.bias + column : nullptr,
-          .out = args.out + row * args.out_stride + column,
-          .out_stride = args.out_stride,
-          .columns = args.n - column < count * kTileColumns ? args.n - column : count * kTileColumns,
-      };
+      const Block block = block_of(args, row, tile, count);
       if (args.m - row >= 2) {
         multiply_block<2, 1>(block);
         row += 2;

@@ -14,48 +14,17 @@
 //
 // The offset of 128 and the zero points are corrected as in avx512_vnni.cc: the sums start at −128·Σ w, and −zp·Σ w is
 // one vpdpwssd on 16-bit halves.
-#include "kernels.h"
-#include "simd/x86.h"
+#include "gemm_s8/avx.h"
 
 #if !defined(__AVXVNNI__) || !defined(__AVX2__)
 #error "compile with -mavx2 -mavxvnni"
-#endif
-#if defined(__FAST_MATH__)
-#error "kernels need exact floating-point semantics: compile without -ffast-math"
 #endif
 
 namespace kinglet::kernels::avx_vnni {
 namespace {
 
 constexpr size_t kMaxRows = 3;
-constexpr size_t kTileColumns = 16;
-constexpr size_t kStepBytes = 128;  // 16 outputs × 8 k
-constexpr size_t kChunkRows = 96;   // rows that run through all tiles together
-
-// What a block needs of its operands, rows and tiles counted from the block's first.
-struct Block {
-  const char* a;
-  const char* w;
-  size_t row_bytes, tile_bytes, steps;
-  const float* row_scale;
-  const int32_t* zero_point;
-  const float* column_scale;
-  const int32_t* column_sum;
-  const float* bias;
-  float* out;
-  size_t out_stride;
-  size_t columns;  // the valid columns of the block
-};
-
-[[gnu::always_inline]] inline __m256i load(const void* p) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-}
-
-[[gnu::always_inline]] inline __m256i broadcast8(const char* p) {
-  long long bytes;
-  __builtin_memcpy(&bytes, p, sizeof bytes);
-  return _mm256_set1_epi64x(bytes);
-}
+constexpr size_t kChunkRows = 96;  // rows that run through all tiles together
 
 // sums += Σ of 4 products of unsigned `rows` and signed `weights` per lane; by hand as in avx512_vnni.cc.
 [[gnu::always_inline]] inline void multiply_add(__m256i& sums, __m256i rows, __m256i weights) {
@@ -148,31 +117,15 @@ BlockFunction block_function(size_t rows, size_t tiles) {
 
 // All tiles for at most kChunkRows rows.
 void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
-  const size_t steps = (args.k + 7) / 8;
   const size_t tiles = (args.n + kTileColumns - 1) / kTileColumns;
   const size_t row_blocks = (m + kMaxRows - 1) / kMaxRows;
   for (size_t tile = 0; tile < tiles;) {
     const size_t left = tiles - tile;
     const size_t count = m > 1 ? 1 : left >= 3 && left != 4 ? 3 : left >= 2 ? 2 : 1;  // 4 = 2 + 2
-    const size_t column = tile * kTileColumns;
     for (size_t b = 0; b < row_blocks; ++b) {
       const size_t row = m * b / row_blocks;  // split evenly: 4 = 2 + 2
       const size_t rows = m * (b + 1) / row_blocks - row;
-      const Block block = {
-          .a = static_cast<const char*>(args.a) + (first_row + row) * steps * 8,
-          .w = reinterpret_cast<const char*>(args.w) + tile * steps * kStepBytes,
-          .row_bytes = steps * 8,
-          .tile_bytes = steps * kStepBytes,
-          .steps = steps,
-          .row_scale = args.row_scale + first_row + row,
-          .zero_point = args.zero_point + first_row + row,
-          .column_scale = args.column_scale + column,
-          .column_sum = args.column_sum + column,
-          .bias = args.bias != nullptr ? args.bias + column : nullptr,
-          .out = args.out + (first_row + row) * args.out_stride + column,
-          .out_stride = args.out_stride,
-          .columns = args.n - column < count * kTileColumns ? args.n - column : count * kTileColumns,
-      };
+      const Block block = block_of(args, first_row + row, tile, count);
       block_function(rows, count)(block);
     }
     tile += count;

@@ -37,10 +37,9 @@ struct Block {
 };
 using BlockFunction = void (*)(const Block&);
 
-// ---- Instructions in the order in which they stand
-// ------------------------------------------------------------------- The inner loops are scheduled by hand, for
-// processors that do not reorder: volatile assembly stays in its order, and the compiler only gives out registers.
-// (Left alone, gcc 12 copies accumulators and spills.)
+// ---- Instructions in the order in which they stand -----------------------------------------------------------------
+// The inner loops are scheduled by hand, for processors that do not reorder: volatile assembly stays in its order, and
+// the compiler only gives out registers. (Left alone, gcc 12 copies accumulators and spills.)
 
 template <bool kYes>
 struct Choice {
@@ -64,8 +63,7 @@ template <int kBytes>
   asm volatile("add\t%0, %0, %1" : "+r"(p) : "i"(kBytes));
 }
 
-// ---- Blocks
-// ----------------------------------------------------------------------------------------------------------
+// ---- Blocks --------------------------------------------------------------------------------------------------------
 
 // Four outputs of one row: corrected, scaled and stored.
 [[gnu::always_inline]] inline void finish(const Block& block, size_t row, size_t column, int32x4_t sum) {

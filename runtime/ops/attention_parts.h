@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/execute.h"
+#include "plan/attention_work.h"
 
 namespace kinglet {
 
@@ -42,6 +43,28 @@ inline Packed packed_values(const Run& run, uint32_t id, uint32_t sequence, uint
           reinterpret_cast<float*>(base + tile_bytes) + first,
           reinterpret_cast<int32_t*>(base + tile_bytes + numbers * sizeof(float)) + first};
 }
+
+// The working memory of one pass of int8 attention (plan/attention_work.h), the constants in it filled in.
+struct AttendS8Memory {
+  uint8_t *queries, *probabilities;
+  float *scores, *query_scale, *inverse_sum;
+  int32_t *query_zero, *probability_zero;
+
+  AttendS8Memory(const Run& run, const Block& block, const Step& step) {
+    const AttendS8Work work = attend_s8_work(run.kernels->layout, step.head_dim, run.plan->capacity().max_length);
+    queries = block.work + work.queries;
+    probabilities = block.work + work.probabilities;
+    scores = reinterpret_cast<float*>(block.work + work.scores);
+    query_scale = reinterpret_cast<float*>(block.work + work.query_scale);
+    inverse_sum = reinterpret_cast<float*>(block.work + work.inverse_sum);
+    query_zero = reinterpret_cast<int32_t*>(block.work + work.query_zero);
+    probability_zero = reinterpret_cast<int32_t*>(block.work + work.probability_zero);
+    for (uint32_t i = 0; i < kQueryRows; ++i) {
+      query_zero[i] = 0;
+      probability_zero[i] = kProbabilityZero;
+    }
+  }
+};
 
 // Calls visit(sequence, first row, rows) for the part of every sequence that lies in the block.
 template <typename Visit>

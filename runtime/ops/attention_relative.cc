@@ -3,7 +3,6 @@
 // 0.
 #include "ops/attention_parts.h"
 #include "ops/execute.h"
-#include "plan/attention_work.h"
 #include "plan/relative_work.h"
 
 namespace kinglet {
@@ -146,20 +145,11 @@ Terms terms_of(const Run& run, const Block& block, const Step& step, uint32_t he
 void run_attend_relative_s8(const Run& run, const Block& block, const Step& step) {
   const kernels::Kernels& kernels = *run.kernels;
   const fmt::Attention& op = *step.relative;
-  const AttendS8Work work = attend_s8_work(kernels.layout, step.head_dim, run.plan->capacity().max_length);
+  const AttendS8Memory memory(run, block, step);
   const size_t query_stride = run.plan->slot(step.in).stride();
   const size_t out_stride = run.plan->slot(step.out).stride();
   const float* queries = rows_of(run, block, step.in);
   float* out = rows_of(run, block, step.out);
-  float* scores = reinterpret_cast<float*>(block.work + work.scores);
-  float* query_scale = reinterpret_cast<float*>(block.work + work.query_scale);
-  float* inverse_sum = reinterpret_cast<float*>(block.work + work.inverse_sum);
-  int32_t* query_zero = reinterpret_cast<int32_t*>(block.work + work.query_zero);
-  int32_t* probability_zero = reinterpret_cast<int32_t*>(block.work + work.probability_zero);
-  for (uint32_t i = 0; i < kQueryRows; ++i) {
-    query_zero[i] = 0;
-    probability_zero[i] = kProbabilityZero;
-  }
   for_each_sequence(run.batch, block, [&](uint32_t sequence, uint32_t first, uint32_t count) {
     const uint32_t length = run.batch.length(sequence);
     const uint32_t pass = balanced(count);
@@ -179,37 +169,37 @@ void run_attend_relative_s8(const Run& run, const Block& block, const Step& step
                                        .k = step.head_dim,
                                        .stride = query_stride,
                                        .multiplier = step.number,
-                                       .q = block.work + work.queries,
-                                       .scale = query_scale})) {
+                                       .q = memory.queries,
+                                       .scale = memory.query_scale})) {
           run.report(Failure::non_finite);
           return;
         }
-        kernels.gemm_s8({.a = block.work + work.queries,
+        kernels.gemm_s8({.a = memory.queries,
                          .w = packed.tile + keys.begin * step.head_dim,
                          .m = m,
                          .n = keys.size(),
                          .k = step.head_dim,
-                         .row_scale = query_scale,
-                         .zero_point = query_zero,
+                         .row_scale = memory.query_scale,
+                         .zero_point = memory.query_zero,
                          .column_scale = packed.scale + keys.begin,
                          .column_sum = packed.sum + keys.begin,
                          .bias = nullptr,
-                         .out = scores,
+                         .out = memory.scores,
                          .out_stride = score_stride});
-        relate(run, op, bias, scores, m, keys, score_stride, place);
-        kernels.softmax_quantize({.scores = scores,
+        relate(run, op, bias, memory.scores, m, keys, score_stride, place);
+        kernels.softmax_quantize({.scores = memory.scores,
                                   .m = m,
                                   .n = keys.size(),
                                   .stride = score_stride,
-                                  .p = block.work + work.probabilities,
-                                  .inverse_sum = inverse_sum});
-        const kernels::GemmS8 product = {.a = block.work + work.probabilities,
+                                  .p = memory.probabilities,
+                                  .inverse_sum = memory.inverse_sum});
+        const kernels::GemmS8 product = {.a = memory.probabilities,
                                          .w = values.tile,
                                          .m = m,
                                          .n = step.head_dim,
                                          .k = length,
-                                         .row_scale = inverse_sum,
-                                         .zero_point = probability_zero,
+                                         .row_scale = memory.inverse_sum,
+                                         .zero_point = memory.probability_zero,
                                          .column_scale = values.scale,
                                          .column_sum = values.sum,
                                          .bias = nullptr,
