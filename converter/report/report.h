@@ -18,6 +18,7 @@ struct Measurement {
   double value = 0;
   double low = 0, high = 0;  // 95 % interval by bootstrap; equal: none was computed
   uint64_t count = 0;        // examples
+  double change_low = 0, change_high = 0;  // 95 % interval of the change from the first measurement; equal: none
 };
 
 // Bytes of a part of the model, in the file that came in (or its fp32 form) and in the one that came out.
