@@ -104,8 +104,8 @@ std::string draw_sizes(const Report& report) {
   }
   out += size_bar(report, report.after_name, true, after, widest);
   out += "<table><thead><tr><th>Part</th>";
-  out += before > 0 ? "<th class=\"n\">" + escape_html(report.before_name) + "</th>" : "";
-  out += "<th class=\"n\">" + escape_html(report.after_name) + "</th>";
+  out += before > 0 ? "<th class=\"n\">" + escape_html(report.before_name, kNameLength) + "</th>" : "";
+  out += "<th class=\"n\">" + escape_html(report.after_name, kNameLength) + "</th>";
   out += before > 0 ? "<th class=\"n\">kept</th>" : "";
   out += "</tr></thead><tbody>\n";
   const auto line = [&](const std::string& name, uint64_t from, uint64_t to, const char* kind) {
@@ -189,8 +189,8 @@ std::string draw_latencies(const Report& report) {
   std::string out;
   if (both) {
     out += "<ul class=\"legend\"><li><span class=\"key\" style=\"background:var(--before)\"></span>" +
-           escape_html(report.before_name) + "</li><li><span class=\"key\" style=\"background:var(--after)\"></span>" +
-           escape_html(report.after_name) + "</li></ul>\n";
+           escape_html(report.before_name, kNameLength) + "</li><li><span class=\"key\" style=\"background:var(--after)\"></span>" +
+           escape_html(report.after_name, kNameLength) + "</li></ul>\n";
   }
   for (const Latency& latency : report.latencies) {
     const auto bar = [&](double ms, const char* color, int y) {

@@ -11,6 +11,8 @@ namespace kinglet::convert {
 
 extern const char kReportStyle[];  // CSS
 
+constexpr size_t kNameLength = 24;  // characters of before_name and after_name that are shown
+
 // Each returns the inside of a section, or "" when there is nothing to draw.
 std::string draw_sizes(const Report& report);
 std::string draw_measurements(const Report& report);

@@ -10,6 +10,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "report/anatomy.h"
+#include "report/html.h"
 #include "report/measure.h"
 #include "writer/output_file.h"
 
@@ -65,11 +66,11 @@ void add_facts(const ConvertOptions& options, const ConvertResult& result, const
   if (!options.keep_fp32.empty()) {
     fact("Kept in fp32", list_text(options.keep_fp32));
   }
-  fact("Bytes that went in", std::to_string(result.source_bytes));
+  fact("Bytes that went in", grouped(result.source_bytes));
   for (const fs::path& file : result.source_files) {
     fact("SHA-256 of " + file.filename().string(), sha256_of(file));
   }
-  fact("Bytes that came out", std::to_string(result.output_bytes));
+  fact("Bytes that came out", grouped(result.output_bytes));
   fact("SHA-256 of " + file_name(options.output), sha256_of(options.output));
 }
 

@@ -19,6 +19,7 @@ constexpr size_t kMostChanged = 10;
 constexpr uint32_t kLengths[] = {16, 64, 128, 256};
 constexpr size_t kLeastCalls = 5, kMostCalls = 100, kWarmUpCalls = 2;
 constexpr double kSecondsALength = 0.6;
+constexpr double kUnrest = 1.3;
 
 std::string print(const char* pattern, double value) {
   char text[64];
@@ -172,6 +173,7 @@ void measure_latencies(const Model* before, const Model& after, const MeasurePro
       lengths.push_back(std::min(length, limit));
     }
   }
+  double unrest = 1;  // how many times the shortest call a median is
   for (const uint32_t length : lengths) {
     progress("timing", static_cast<double>(report->latencies.size()) / static_cast<double>(lengths.size()));
     std::mt19937 random(1);
@@ -185,7 +187,7 @@ void measure_latencies(const Model* before, const Model& after, const MeasurePro
     }
     Timed now(after, length);
     std::vector<double> old_times, times;
-    double spent = 0;
+    double spent = 0;  // milliseconds
     for (size_t i = 0; i < kWarmUpCalls + kLeastCalls || (i < kMostCalls && spent < kSecondsALength * 1e3); ++i) {
       const double old_time = old ? old->call(ids) : 0;
       const double time = now.call(ids);
@@ -197,11 +199,16 @@ void measure_latencies(const Model* before, const Model& after, const MeasurePro
     }
     report->latencies.push_back(
         {std::to_string(length) + " tokens", old ? median(old_times) : 0.0, median(times)});
+    unrest = std::max(unrest, median(times) / *std::min_element(times.begin(), times.end()));
   }
   const std::string name = processor();
   report->latency_conditions = "Kernel path " + std::string(isa()) + (name.empty() ? "" : ", " + name) +
                                ", 1 thread, one input a call, tokenization not included; medians" +
                                (before != nullptr ? " of calls that alternate." : ".");
+  if (unrest > kUnrest) {
+    report->latency_conditions += " The machine had other work: a median is up to " + print("%.1f", unrest) +
+                                  " times the shortest call.";
+  }
 }
 
 }  // namespace kinglet::convert

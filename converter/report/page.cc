@@ -59,7 +59,7 @@ std::string tiles(const Report& report) {
                       number_text("%.0f %% of ", 100.0 * static_cast<double>(report.bytes_after) /
                                                      static_cast<double>(report.bytes_before)) +
                           bytes_text(report.bytes_before))
-               : tile("Size", bytes_text(report.bytes_after), escape_html(report.after_name));
+               : tile("Size", bytes_text(report.bytes_after), escape_html(report.after_name, kNameLength));
   }
   if (const Latency* latency = typical(report); latency != nullptr && latency->after_ms > 0) {
     out += latency->before_ms > 0
@@ -82,7 +82,7 @@ std::string tiles(const Report& report) {
   }
   if (!report.agreement.empty()) {
     out += tile(escape_html(report.agreement[0].name, 60), escape_html(report.agreement[0].value, 40),
-                "as " + escape_html(report.before_name, 40) + " answers");
+                "as " + escape_html(report.before_name, kNameLength) + " answers");
   }
   return out + "</dl>\n";
 }
@@ -92,8 +92,8 @@ std::string lead(const Report& report) {
   std::string out;
   if (report.bytes_before > 0 && report.bytes_after > 0) {
     const double ratio = static_cast<double>(report.bytes_before) / static_cast<double>(report.bytes_after);
-    out += bytes_text(report.bytes_after) + " instead of " + bytes_text(report.bytes_before) +
-           (ratio > 1.005 ? ", " + number_text("%.1f times smaller", ratio) : "");
+    out += bytes_text(report.bytes_after) + " instead of " + bytes_text(report.bytes_before) + " in " +
+           escape_html(report.before_name, kNameLength) + (ratio > 1.005 ? ", " + number_text("%.1f times smaller", ratio) : "");
   } else if (report.bytes_after > 0) {
     out += bytes_text(report.bytes_after);
   }
@@ -132,14 +132,11 @@ std::string changed_answers(const Report& report) {
   const bool truth = std::any_of(report.changed.begin(), report.changed.end(),
                                  [](const ChangedAnswer& answer) { return !answer.truth.empty(); });
   const size_t shown = std::min(report.changed.size(), kChangedShown);
-  std::string out = "<h3>" +
-                    (shown == 1 ? std::string("A text that is answered differently")
-                                : std::to_string(shown) + (shown < report.changed_count
-                                                               ? " of the " + grouped(report.changed_count)
-                                                               : std::string()) +
-                                      " texts that are answered differently") +
-                    "</h3>\n<table class=\"changed\"><thead><tr><th>Text</th><th>" +
-                    escape_html(report.before_name, 40) + "</th><th>" + escape_html(report.after_name, 40) + "</th>" +
+  const uint64_t count = std::max<uint64_t>(report.changed_count, shown);
+  std::string out = "<h3>" + (count == shown ? std::to_string(count) : std::to_string(shown) + " of the " + grouped(count)) +
+                    (count == 1 ? " text that is" : " texts that are") +
+                    " answered differently</h3>\n<table class=\"changed\"><thead><tr><th>Text</th><th>" +
+                    escape_html(report.before_name, kNameLength) + "</th><th>" + escape_html(report.after_name, kNameLength) + "</th>" +
                     (truth ? "<th>true</th>" : "") + "</tr></thead><tbody>\n";
   for (size_t i = 0; i < shown; ++i) {
     const ChangedAnswer& answer = report.changed[i];
@@ -151,8 +148,8 @@ std::string changed_answers(const Report& report) {
                        "</span>";
     };
     out += "<tr><td><bdi>" + escape_html(answer.text, kTextLength) + "</bdi></td><td data-name=\"" +
-           escape_html(report.before_name, 40) + "\">" + chip(answer.before) + "</td><td data-name=\"" +
-           escape_html(report.after_name, 40) + "\">" + chip(answer.after) + "</td>" +
+           escape_html(report.before_name, kNameLength) + "\">" + chip(answer.before) + "</td><td data-name=\"" +
+           escape_html(report.after_name, kNameLength) + "\">" + chip(answer.after) + "</td>" +
            (truth ? "<td data-name=\"true\" class=\"muted\">" + escape_html(answer.truth, 120) + "</td>" : "") + "</tr>\n";
   }
   return out + "</tbody></table>\n";
@@ -166,7 +163,7 @@ std::string accuracy(const Report& report) {
     out += draw_measurements(report);
   }
   if (!report.agreement.empty()) {
-    out += "<h3>Agreement of " + escape_html(report.after_name, 40) + " with " + escape_html(report.before_name, 40) +
+    out += "<h3>Agreement of " + escape_html(report.after_name, kNameLength) + " with " + escape_html(report.before_name, kNameLength) +
            "</h3>\n<table class=\"facts\"><tbody>\n";
     for (const AgreementFact& fact : report.agreement) {
       out += "<tr><td>" + escape_html(fact.name) + "</td><td>" + escape_html(fact.value) + "</td></tr>\n";

@@ -23,7 +23,7 @@ int layer_of(const std::string& name) {
 }
 
 std::string y_at(double share, double top, double height) {
-  return number_text("%.1f", top + height * (1 - std::clamp(share, 0.0, 1.0)));
+  return number_text("%.1f", top + height * (1 - (std::isfinite(share) ? std::clamp(share, 0.0, 1.0) : 0.0)));
 }
 
 }  // namespace
@@ -151,14 +151,14 @@ std::string draw_curve(const Report& report) {
            "</text>";
   }
   out += "</svg>\n<table><thead><tr><th class=\"n\">asked for</th><th class=\"n\">operations kept</th><th class=\"n\">" +
-         escape_html(metric) + "</th><th class=\"n\">of the best</th><th class=\"n\">speed</th></tr></thead><tbody>\n";
+         escape_html(metric, kNameLength) + "</th><th class=\"n\">of the best</th><th class=\"n\">speed</th></tr></thead><tbody>\n";
   std::reverse(points.begin(), points.end());
   for (const CurvePoint& point : points) {
     out += "<tr><td class=\"n\">" + number_text("%.2f", point.target) + "</td><td class=\"n\">" +
            number_text("%.1f %%", point.operations * 100) + "</td><td class=\"n\">" +
            number_text("%.2f", point.accuracy) + "</td><td class=\"n\">" +
            (most > 0 ? number_text("%.1f %%", 100 * point.accuracy / most) : "") + "</td><td class=\"n\">" +
-           (point.speed > 0 ? number_text("%.2f×", point.speed) : "not measured") + "</td></tr>\n";
+           (point.speed > 0 ? number_text("%.2f×", point.speed) : "–") + "</td></tr>\n";
   }
   return out + "</tbody></table>\n";
 }
