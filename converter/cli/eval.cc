@@ -76,7 +76,8 @@ class EvalCommand : public Command {
         ->type_name("NAME")
         ->check(CLI::IsMember(
             {"accuracy", "f1", "f1_macro", "f1_micro", "matthews", "spearman", "pearson", "exact_match", "all"}));
-    add_number(app, "--bootstrap", &resamples_, kMostResamples, "Add the 95 % interval of the metric, from N resamples");
+    add_number(app, "--bootstrap", &resamples_, kMostResamples,
+               "Add the 95 % interval of the metric, from N resamples");
     app.add_flag("--confusion", confusion_, "Add how often each label was taken for each other");
     app.add_option("--against", against_, "Add how far this model agrees")->type_name("OTHER.kgl");
     add_number(app, "--differences", &most_differences_, 1u << 30,
@@ -244,10 +245,11 @@ class EvalCommand : public Command {
     std::string out = values_.empty() ? "" : "\n";
     out += "against " + name + ": ";
     if (other_value(data)) {
-      out += metrics_[0] + format(" %.4f there", *other_value(data) * 100) +
-             (change_ ? format(" (there − here: 95 %% interval %+.4f to %+.4f)", change_->low * 100, change_->high * 100)
-                      : std::string()) +
-             "; ";
+      out +=
+          metrics_[0] + format(" %.4f there", *other_value(data) * 100) +
+          (change_ ? format(" (there − here: 95 %% interval %+.4f to %+.4f)", change_->low * 100, change_->high * 100)
+                   : std::string()) +
+          "; ";
     }
     if (data.kind == eval::Kind::kEmbeddings) {
       out += format("cosine %.6f on average, %.6f at least (%s), of %zu texts\n", agreement.mean_cosine,
@@ -256,7 +258,9 @@ class EvalCommand : public Command {
       out += format("numbers differ by %.6f on average, %.6f at most\n", agreement.mean_difference,
                     agreement.largest_difference);
     } else {
-      const char* what = data.kind == eval::Kind::kLabels ? "labels" : data.kind == eval::Kind::kTags ? "tags" : "answers";
+      const char* what = data.kind == eval::Kind::kLabels ? "labels"
+                         : data.kind == eval::Kind::kTags ? "tags"
+                                                          : "answers";
       out += format("%.4f %% equal %s (%zu of %zu)\n", agreement.share * 100, what, agreement.equal, agreement.count);
     }
     const size_t shown = std::min<size_t>(agreement.differences.size(), listed());
@@ -266,8 +270,8 @@ class EvalCommand : public Command {
              (data.kind == eval::Kind::kAnswers
                   ? "question " + shorten(data.questions.questions[difference.example].id, 40)
                   : format("line %zu", data.line(difference.example))) +
-             ": " + shorten(difference.first, 60) +
-             ", there " + shorten(difference.second, 60) + ": " + shorten(data.text(difference.example), 60) + "\n";
+             ": " + shorten(difference.first, 60) + ", there " + shorten(difference.second, 60) + ": " +
+             shorten(data.text(difference.example), 60) + "\n";
     }
     if (shown < agreement.differences.size()) {
       out += format("  … and %zu more\n", agreement.differences.size() - shown);
@@ -387,6 +391,8 @@ class EvalCommand : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_eval_command() { return std::make_unique<EvalCommand>(); }
+std::unique_ptr<Command> make_eval_command() {
+  return std::make_unique<EvalCommand>();
+}
 
 }  // namespace kinglet::cli

@@ -1,7 +1,9 @@
 // What a .kgl file is made of, read through the runtime's own loader.
 #include "report/anatomy.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -26,9 +28,9 @@ std::string_view view(const flatbuffers::String* text) {
 bool has_number(std::string_view name) {
   for (size_t begin = 0; begin <= name.size();) {
     const size_t end = std::min(name.find('.', begin), name.size());
-    if (end > begin && std::all_of(name.begin() + static_cast<std::ptrdiff_t>(begin),
-                                   name.begin() + static_cast<std::ptrdiff_t>(end),
-                                   [](unsigned char c) { return std::isdigit(c) != 0; })) {
+    if (end > begin &&
+        std::all_of(name.begin() + static_cast<std::ptrdiff_t>(begin), name.begin() + static_cast<std::ptrdiff_t>(end),
+                    [](unsigned char c) { return std::isdigit(c) != 0; })) {
       return true;
     }
     begin = end + 1;
@@ -111,9 +113,9 @@ class Anatomist {
     } else if (const fmt::Linear* op = step.op_as_Linear()) {
       const std::string_view name = view(table_.tensors()->Get(table_.matrices()->Get(op->matrix())->weight())->name());
       const Part part = attended_.count(op->in()) != 0 ? kAttention
-                        : attended_.empty()               ? kEmbeddings
-                        : has_number(name)                ? kFeedForward
-                                                          : kHeads;
+                        : attended_.empty()            ? kEmbeddings
+                        : has_number(name)             ? kFeedForward
+                                                       : kHeads;
       matrix(op->matrix(), part);
       if (op->gate() >= 0) {
         matrix(static_cast<uint32_t>(op->gate()), part);
@@ -127,6 +129,18 @@ class Anatomist {
 };
 
 }  // namespace
+
+Anatomy read_anatomy(const std::filesystem::path& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    refuse(path.string(), ": cannot be read back");
+  }
+  struct Closer {
+    int descriptor;
+    ~Closer() { close(descriptor); }
+  } const closer{descriptor};
+  return read_anatomy(descriptor);
+}
 
 Anatomy read_anatomy(int descriptor) {
   kinglet::Model model;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,9 +16,10 @@ struct Anatomy {
   std::vector<std::pair<std::string, std::string>> facts;  // architecture, task, labels, limits, passes
 };
 
-// Reads an open model file from its beginning. A matrix belongs to attention when an attention names it or reads its
-// result first, to the embeddings when it comes before all attention, to the feed-forward blocks when a part of its name
-// is a number (a layer's), and to the heads otherwise. Throws Error.
+// Reads a model file, or an open one from its beginning. A matrix belongs to attention when an attention names it or
+// reads its result first, to the embeddings when it comes before all attention, to the feed-forward blocks when a part
+// of its name is a number (a layer's), and to the heads otherwise. Throws Error.
+Anatomy read_anatomy(const std::filesystem::path& path);
 Anatomy read_anatomy(int descriptor);
 
 }  // namespace kinglet::convert

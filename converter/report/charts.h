@@ -1,5 +1,5 @@
-// The drawings of the page. Horizontal places are percentages, so that drawings fill any width while their text keeps its
-// size; what is to be read is text beside them, so that none needs a script or a pointer.
+// The drawings of the page. Horizontal places are percentages, so that drawings fill any width while their text keeps
+// its size; what is to be read is text beside them, so that none needs a script or a pointer.
 #pragma once
 
 #include <string>

@@ -44,10 +44,10 @@ void add_agreement(const eval::Data& data, const eval::Agreement& agreement, Rep
       report->agreement = {{"equal answers", share}, {"in numbers", of}};
       break;
     case eval::Kind::kEmbeddings:
-      report->agreement = {{"mean cosine", print("%.5f", agreement.mean_cosine)},
-                           {"least cosine", print("%.5f", agreement.least_cosine) + " (\"" +
-                                                data.text(agreement.least_example) + "\")"},
-                           {"of embeddings of", std::to_string(agreement.count) + " texts"}};
+      report->agreement = {
+          {"mean cosine", print("%.5f", agreement.mean_cosine)},
+          {"least cosine", print("%.5f", agreement.least_cosine) + " (\"" + data.text(agreement.least_example) + "\")"},
+          {"of embeddings of", std::to_string(agreement.count) + " texts"}};
       break;
     case eval::Kind::kNumbers:
       report->agreement = {{"mean difference", print("%.5f", agreement.mean_difference)},
@@ -57,8 +57,8 @@ void add_agreement(const eval::Data& data, const eval::Agreement& agreement, Rep
   report->changed_count = agreement.differences.size();
   for (size_t i = 0; i < std::min(agreement.differences.size(), kMostChanged); ++i) {
     const eval::Difference& difference = agreement.differences[i];
-    report->changed.push_back({data.text(difference.example), difference.first, difference.second,
-                               data.correct(difference.example)});
+    report->changed.push_back(
+        {data.text(difference.example), difference.first, difference.second, data.correct(difference.example)});
   }
 }
 
@@ -126,9 +126,9 @@ void measure_answers(const std::vector<Stage>& stages, const eval::Data& data, u
     options.progress = [&](double fraction) { progress("evaluating " + stage.name, fraction); };
     predictions.push_back(eval::predict(*stage.model, stage.name, data, options));
   }
-  report->data = std::filesystem::path(data.path).filename().string() + ": " + std::to_string(data.size()) + " " +
-                 data.unit() + (predictions[0].truncated > 0
-                                    ? ", of which " + std::to_string(predictions[0].truncated) + " texts were cut"
+  report->data =
+      std::filesystem::path(data.path).filename().string() + ": " + std::to_string(data.size()) + " " + data.unit() +
+      (predictions[0].truncated > 0 ? ", of which " + std::to_string(predictions[0].truncated) + " texts were cut"
                                     : "");
   report->resamples = eval::kBootstrapResamples;
   report->seed = eval::kBootstrapSeed;
@@ -197,8 +197,7 @@ void measure_latencies(const Model* before, const Model& after, const MeasurePro
         times.push_back(time);
       }
     }
-    report->latencies.push_back(
-        {std::to_string(length) + " tokens", old ? median(old_times) : 0.0, median(times)});
+    report->latencies.push_back({std::to_string(length) + " tokens", old ? median(old_times) : 0.0, median(times)});
     unrest = std::max(unrest, median(times) / *std::min_element(times.begin(), times.end()));
   }
   const std::string name = processor();
@@ -206,8 +205,8 @@ void measure_latencies(const Model* before, const Model& after, const MeasurePro
                                ", 1 thread, one input a call, tokenization not included; medians" +
                                (before != nullptr ? " of calls that alternate." : ".");
   if (unrest > kUnrest) {
-    report->latency_conditions += " The machine had other work: a median is up to " + print("%.1f", unrest) +
-                                  " times the shortest call.";
+    report->latency_conditions +=
+        " The machine had other work: a median is up to " + print("%.1f", unrest) + " times the shortest call.";
   }
 }
 

@@ -27,8 +27,8 @@ using MeasureProgress = std::function<void(const std::string& what, double fract
 void measure_answers(const std::vector<Stage>& stages, const eval::Data& data, uint32_t threads,
                      const MeasureProgress& progress, Report* report);
 
-// Times single inputs of random ids on one thread, at 16, 64, 128 and 256 tokens (as far as both models read): the calls
-// of the two alternate, and the medians count. `before` may be null. Fills latencies and their conditions.
+// Times single inputs of random ids on one thread, at 16, 64, 128 and 256 tokens (as far as both models read): the
+// calls of the two alternate, and the medians count. `before` may be null. Fills latencies and their conditions.
 void measure_latencies(const Model* before, const Model& after, const MeasureProgress& progress, Report* report);
 
 }  // namespace kinglet::convert

@@ -1,5 +1,5 @@
-// The look of the page. Colours are those of Okabe and Ito (2008), told apart by the colour-blind, made lighter for dark
-// screens; what came in is grey and what came out blue throughout.
+// The look of the page. Colours are those of Okabe and Ito (2008), told apart by the colour-blind, made lighter for
+// dark screens; what came in is grey and what came out blue throughout.
 #include "report/charts.h"
 
 namespace kinglet::convert {

@@ -9,8 +9,10 @@
 
 #include "base/sha256.h"
 #include "report/charts.h"
+#include "report/compare.h"
 #include "report/html.h"
 #include "report/report.h"
+#include "support/paths.h"
 
 using namespace kinglet::convert;
 
@@ -18,7 +20,9 @@ namespace {
 
 const std::string kHostile = "</title><script>alert(1)</script><img src=x onerror=alert(2)> \"'&\x01\xff\xe2\x80\xae";
 
-bool has(const std::string& page, const std::string& text) { return page.find(text) != std::string::npos; }
+bool has(const std::string& page, const std::string& text) {
+  return page.find(text) != std::string::npos;
+}
 
 std::string keep(const std::string& name, const Report& report) {
   const std::string page = render_report(report);
@@ -85,9 +89,10 @@ Report full_report(Text text) {
 TEST_CASE("a full page has a section for everything, and the figures in words") {
   const std::string page = keep("full", full_report([](const std::string& text) { return text; }));
   for (const char* text :
-       {"<h1><bdi>model in 8 bits</bdi></h1>", "23.7 MB instead of 91.5 MB in fp32, 3.9 times smaller", "3.4 times as fast",
-        "accuracy 90.48 after 90.25, a difference that this data cannot tell from chance", "1 of the 4", "872 examples",
-        "layer removed", "layer.5.down", "88.9", "1.90×", "seed 1", "8/12 heads, 1,536/1,536"}) {
+       {"<h1><bdi>model in 8 bits</bdi></h1>", "23.7 MB instead of 91.5 MB in fp32, 3.9 times smaller",
+        "3.4 times as fast", "accuracy 90.48 after 90.25, a difference that this data cannot tell from chance",
+        "1 of the 4", "872 examples", "layer removed", "layer.5.down", "88.9", "1.90×", "seed 1",
+        "8/12 heads, 1,536/1,536"}) {
     CAPTURE(text);
     CHECK(has(page, text));
   }
@@ -120,7 +125,8 @@ TEST_CASE("numbers that make no sense draw something and break nothing") {
   Report report;
   report.title = "odd";
   const double nan = std::nan(""), inf = INFINITY;
-  report.measurements = {{"a", "m", nan, 0, 0, 0, 0, 0}, {"b", "m", inf, -inf, inf, 0, 0, 0}, {"c", "n", 5, 5, 5, 1, 0, 0}};
+  report.measurements = {
+      {"a", "m", nan, 0, 0, 0, 0, 0}, {"b", "m", inf, -inf, inf, 0, 0, 0}, {"c", "n", 5, 5, 5, 1, 0, 0}};
   report.latencies = {{"x", 0, 0}, {"y", inf, nan}};
   report.sensitivities = {{"w", 0, false}, {"", nan, true}, {"999999999999", inf, false}, {"v", 1e-300, false}};
   report.curve = {{0, nan, nan, nan}, {1, inf, 1, -1}};
@@ -132,6 +138,32 @@ TEST_CASE("numbers that make no sense draw something and break nothing") {
     CAPTURE(text);
     CHECK_FALSE(has(page, text));
   }
+}
+
+TEST_CASE("two checkpoints side by side") {
+  CompareOptions options;
+  options.before = options.after = kinglet::test::data_folder() / "tiny" / "bert-seqcls";
+  options.dev = std::filesystem::temp_directory_path() / "kinglet-report-dev.tsv";
+  std::ofstream(options.dev) << "label\ttext\n0\ta small bird\n1\tthe sea\n2\tstocks fell\n";
+  Report report;
+  report.title = "compared";
+  compare_checkpoints(options, &report);
+  std::filesystem::remove(options.dev);
+  CHECK(report.source == "bert-seqcls");
+  CHECK(report.bytes_before > 0);
+  CHECK(report.bytes_before == report.bytes_after);
+  uint64_t bytes = 0;
+  for (const SizePart& part : report.sizes) {
+    CHECK(part.before == part.after);
+    bytes += part.after;
+  }
+  CHECK(bytes == report.bytes_after);
+  REQUIRE(report.measurements.size() == 2);
+  CHECK(report.measurements[0].value == report.measurements[1].value);
+  CHECK(report.agreement[0].value == "100.00 %");
+  CHECK(report.changed.empty());
+  CHECK_FALSE(report.latencies.empty());
+  keep("compared", report);
 }
 
 TEST_CASE("scales have whole steps around what they show") {
