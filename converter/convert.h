@@ -33,6 +33,9 @@ struct ConvertResult {
   std::vector<Sensitivity> sensitivities;
   std::string sensitivity_meaning;
   std::vector<std::string> notes;
+  // With a report and data: what was measured before and after (report/convert_report.h).
+  std::vector<Measurement> measurements;
+  std::vector<AgreementFact> agreement;
 };
 
 // Throws Error (error.h) with one line that says what was wrong, where, and what was expected; the output is then as

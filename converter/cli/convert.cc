@@ -88,6 +88,13 @@ class ConvertCommand : public Command {
                                                                 : 100.0 * static_cast<double>(result.output_bytes) /
                                                                       static_cast<double>(result.source_bytes)) +
                    group_digits(result.source_bytes) + ")\n");
+    for (const convert::Measurement& measured : result.measurements) {
+      output().write("  " + measured.pass + ": " + measured.metric +
+                     format(" %.4f (95 %%: %.2f to %.2f)\n", measured.value, measured.low, measured.high));
+    }
+    for (const convert::AgreementFact& fact : result.agreement) {
+      output().write("  " + fact.name + ": " + shorten(fact.value, 120) + "\n");
+    }
     output().flush();
     return kExitGood;
   }

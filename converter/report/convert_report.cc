@@ -59,7 +59,7 @@ ConvertResult convert_with_report(const ConvertOptions& options, const ReportOpt
     data = eval::read_data(options.dev, plain->model(), report.source, eval::Truth::kOptional);
   }
 
-  const ConvertResult result = convert(options);
+  ConvertResult result = convert(options);
   Result<Model> opened = Model::open(options.output.string());
   if (!opened) {
     refuse(opened.error().message());
@@ -86,6 +86,8 @@ ConvertResult convert_with_report(const ConvertOptions& options, const ReportOpt
   report.sensitivity_meaning = result.sensitivity_meaning;
   report.notes = result.notes;
   write_page(report, page);
+  result.measurements = std::move(report.measurements);
+  result.agreement = std::move(report.agreement);
   return result;
 }
 

@@ -13,6 +13,7 @@
 #include "report/html.h"
 #include "report/report.h"
 #include "support/paths.h"
+#include "support/temporary.h"
 
 using namespace kinglet::convert;
 
@@ -143,12 +144,12 @@ TEST_CASE("numbers that make no sense draw something and break nothing") {
 TEST_CASE("two checkpoints side by side") {
   CompareOptions options;
   options.before = options.after = kinglet::test::data_folder() / "tiny" / "bert-seqcls";
-  options.dev = std::filesystem::temp_directory_path() / "kinglet-report-dev.tsv";
+  const kinglet::test::TemporaryFolder folder;
+  options.dev = folder / "dev.tsv";
   std::ofstream(options.dev) << "label\ttext\n0\ta small bird\n1\tthe sea\n2\tstocks fell\n";
   Report report;
   report.title = "compared";
   compare_checkpoints(options, &report);
-  std::filesystem::remove(options.dev);
   CHECK(report.source == "bert-seqcls");
   CHECK(report.bytes_before > 0);
   CHECK(report.bytes_before == report.bytes_after);

@@ -91,7 +91,7 @@ class Pages(support.TestCase):
         texts = ["a small bird", "the sea is deep", "stocks fell", "he plays guitar", "<b>&</b>", "a lovely film"]
         labels = self.data("labels.tsv", "label\ttext\n" + "".join(f"{i % 3}\t{t}\n" for i, t in enumerate(texts)))
         source, out, page = support.checkpoint("bert-seqcls"), folder / "c.kgl", folder / "classifier.html"
-        self.good("convert", source, "-o", out, "--dev", labels, "--report", page)
+        said = self.good("convert", source, "-o", out, "--dev", labels, "--report", page)
         plain = folder / "plain.kgl"
         self.good("convert", source, "-o", plain)
         self.assertEqual(out.read_bytes(), plain.read_bytes())  # the page changes nothing
@@ -101,6 +101,7 @@ class Pages(support.TestCase):
         values = [json.loads(self.good("eval", model, labels, "--json"))["value"] for model in (fp32, out)]
         for value in values:
             self.assertIn(f"{value:.2f}", text)
+            self.assertIn(f": accuracy {value:.4f} (95 %: ", said)
         for part in ("embeddings", "attention", "feed-forward", "tokenizer and program", "16 tokens", "equal labels",
                      source.name, f"{out.stat().st_size:,}", "kinglet convert "):
             self.assertIn(part, text)
