@@ -98,6 +98,9 @@ std::unique_ptr<Engine> make_engine(const convert::ModelIR& student, const conve
 
 using EngineMaker = decltype(&make_engine);
 
+// A value of any program that the interpreter knows, without training: as Engine::value.
+std::vector<float> run_program(const convert::ModelIR& model, const Batch& batch, uint32_t value);
+
 // Thrown where memory does not suffice: by engines, and by what is around them.
 class OutOfMemory : public std::exception {
  public:

@@ -1,6 +1,7 @@
 // Random numbers that are the same everywhere: seeds made of seeds, and normal numbers for new weights.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

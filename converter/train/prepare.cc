@@ -7,7 +7,7 @@
 #include "eval/conll.h"
 #include "eval/data.h"
 #include "train/augment.h"
-#include "train/numbers.h"
+#include "train/student.h"
 #include "train/transplant.h"
 #include "writer/checkpoint_folder.h"
 
@@ -99,8 +99,8 @@ void make_start(const Settings& settings, const Workspace& workspace, const std:
     return;
   }
   const Goal goal = goal_of(*teacher, settings.teacher);
-  convert::CheckpointFolder folder =
-      start_student(settings.teacher, *teacher, goal, parse_student(settings.student), settings.seed);
+  const StudentShape shape = complete_shape(parse_student(settings.student), *teacher);
+  convert::CheckpointFolder folder = start_student(settings.teacher, *teacher, goal, shape, settings.seed);
   if (settings.init == "teacher") {
     const fs::path blank = workspace.path("blank");
     write_checkpoint_folder(folder, blank);

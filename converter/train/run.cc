@@ -179,7 +179,7 @@ class Run {
     const Losses losses = engine_->step(batch, {position_.step, rates});
     if (!std::isfinite(losses.total) || !std::isfinite(losses.gradient_norm)) {
       refuse("step ", position_.step + 1, ": the ", std::isfinite(losses.total) ? "gradient" : "loss",
-             " is not a finite number; a lower --rate (it is ", settings_.rate, ") or more --warmup may help");
+             " is not a finite number; a lower --lr (it is ", settings_.rate, ") or more --warmup may help");
     }
     ++position_.step;
     sum_ += losses.total;
@@ -306,7 +306,13 @@ class Run {
         judged ? convert::read_checkpoint_folder(workspace_.path("best")) : folder_of_model();
     std::ifstream log(journal_path_, std::ios::binary);
     folder.files["training_log.jsonl"] = std::string(std::istreambuf_iterator<char>(log), {});
-    write_checkpoint_folder(folder, settings_.output);
+    // Renamed from here, so that a kill leaves nothing beside the output.
+    const fs::path whole = workspace_.path("whole"), output = settings_.output;
+    write_checkpoint_folder(folder, whole);
+    if (fs::exists(output)) {
+      fs::rename(output, workspace_.path("replaced"));
+    }
+    fs::rename(whole, output);
     std::string line = settings_.output + ": " + std::to_string(position_.step) + " steps in " +
                        duration_text(seconds_since(started_));
     if (judged) {

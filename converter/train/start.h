@@ -18,15 +18,6 @@ struct Goal {
   std::vector<std::string> labels;  // of classify and tag
 };
 
-// The sizes of a student; 0: as in the preset, and else as the teacher's.
-struct StudentShape {
-  std::string family = "bert";  // or "distilbert", "albert"
-  uint32_t layers = 0, hidden = 0, heads = 0, intermediate = 0, embedding = 0;
-};
-
-// "layers=3,hidden=384", "bert-tiny", "distilbert,layers=2", …: a preset and what differs. Throws convert::Error.
-StudentShape parse_student(const std::string& text);
-
 // The program of a folder that `read_checkpoint_folder` takes, with its natural head, or without one.
 convert::ModelIR load_model(const std::filesystem::path& source, bool encoder_only = false);
 
@@ -37,10 +28,6 @@ Goal goal_of(const convert::ModelIR& model, const std::string& source);
 // Tensors have the names that transformers gives them.
 convert::CheckpointFolder start_from(const std::filesystem::path& source, const Goal& goal, bool keep_head,
                                      uint64_t seed);
-
-// A new model of this shape for the texts and the goal of `teacher`, all of its weights drawn.
-convert::CheckpointFolder start_student(const std::filesystem::path& teacher, const convert::ModelIR& teacher_model,
-                                        const Goal& goal, const StudentShape& shape, uint64_t seed);
 
 // The full name of a tensor that a family's program calls `name`.
 std::string full_name(const std::string& architecture, const std::string& name);

@@ -97,6 +97,11 @@ auto guarded(const F& f) {
   }
 }
 
+std::vector<float> numbers_of(const Tensor& tensor) {
+  const Tensor dense = tensor.detach().to(torch::kCPU).contiguous();
+  return {dense.data_ptr<float>(), dense.data_ptr<float>() + dense.numel()};
+}
+
 class TorchEngine final : public Engine {
  public:
   TorchEngine(const convert::ModelIR& student, const convert::ModelIR* teacher, const EngineOptions& options)
@@ -128,10 +133,7 @@ class TorchEngine final : public Engine {
   std::string device() const override { return device_.is_cpu() ? "cpu" : "cuda"; }
 
   std::vector<float> read(size_t parameter, Moment moment) const override {
-    return guarded([&] {
-      const Tensor dense = array(parameter, moment).detach().to(torch::kCPU).contiguous();
-      return std::vector<float>(dense.data_ptr<float>(), dense.data_ptr<float>() + dense.numel());
-    });
+    return guarded([&] { return numbers_of(array(parameter, moment)); });
   }
 
   void write(size_t parameter, Moment moment, const std::vector<float>& values) override {
@@ -154,9 +156,7 @@ class TorchEngine final : public Engine {
     return guarded([&] {
       const torch::NoGradGuard no_gradients;
       const Network& network = of_teacher ? *teacher_ : student_;
-      const Run run = network.run(Inputs::from(batch, device_), {value}, {});
-      const Tensor dense = run.values[value].to(torch::kCPU).contiguous();
-      return std::vector<float>(dense.data_ptr<float>(), dense.data_ptr<float>() + dense.numel());
+      return numbers_of(network.run(Inputs::from(batch, device_), {value}, {}).values[value]);
     });
   }
 
@@ -338,6 +338,14 @@ class TorchEngine final : public Engine {
 };
 
 }  // namespace
+
+std::vector<float> run_program(const convert::ModelIR& model, const Batch& batch, uint32_t value) {
+  return guarded([&] {
+    const torch::NoGradGuard no_gradients;
+    const Network network(model, torch::kCPU);
+    return numbers_of(network.run(Inputs::from(batch, torch::kCPU), {value}, {}).values[value]);
+  });
+}
 
 std::unique_ptr<Engine> make_engine(const convert::ModelIR& student, const convert::ModelIR* teacher,
                                     const EngineOptions& options) {

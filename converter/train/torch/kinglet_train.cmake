@@ -8,11 +8,13 @@ if(KINGLET_TRAIN STREQUAL "OFF" OR (KINGLET_TRAIN STREQUAL "AUTO" AND (KINGLET_S
 endif()
 # libtorch's own file sets and warns of things that are its affair; what it leaves in CMAKE_CXX_FLAGS is not wanted.
 set(kinglet_cxx_flags "${CMAKE_CXX_FLAGS}")
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)  # for the tests; CMake 3.24
 if(KINGLET_TRAIN STREQUAL "ON")
   find_package(Torch REQUIRED)
 else()
   find_package(Torch QUIET)
 endif()
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL OFF)
 set(CMAKE_CXX_FLAGS "${kinglet_cxx_flags}")
 if(NOT Torch_FOUND)
   message(STATUS "kinglet-train is left out: libtorch was not found (on Debian: apt-get install libtorch-dev)")
