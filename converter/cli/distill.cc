@@ -49,14 +49,9 @@ class DistillCommand final : public Command {
     app.add_option("--init", settings_.init, "teacher (default) or scratch")
         ->type_name("HOW")
         ->check(CLI::IsMember({"teacher", "scratch"}));
-    add_real(app, "--temperature", &settings_.temperature, "Divides logits before they are compared (default 2)");
-    add_real(app, "--logit-loss", &settings_.logit_loss, "Weight (default 1)");
-    add_real(app, "--hidden-loss", &settings_.hidden_loss, "Weight (default 0)");
-    add_real(app, "--attention-loss", &settings_.attention_loss, "Weight (default 0)");
-    add_real(app, "--label-loss", &settings_.label_loss, "Weight (default 0)");
+    add_loss_options(app, &settings_);
     add_number(app, "--augment", &settings_.augment, 100, "Copies of every text with other words");
     add_real(app, "--replace", &settings_.replace, "Share of their words that are replaced (default 0.15)");
-    add_number(app, "--cache", &settings_.cache_megabytes, 1 << 20, "MiB for what the teacher says (default 1024)");
   }
 
   int run(const std::vector<std::string>& arguments) override {

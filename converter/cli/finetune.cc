@@ -26,7 +26,7 @@ class FinetuneCommand final : public Command {
         "making lower layers slower.\n"
         "\n"
         "--recover is for a model that was pruned: one epoch that brings it back, from what --teacher (the model before\n"
-        "pruning) says of the texts, or from their labels.\n"
+        "pruning) says of the texts, or from their labels; the loss options are those of `kinglet distill`.\n"
         "\n") + kTrainingManual +
         "\n"
         "\n"
@@ -50,6 +50,7 @@ class FinetuneCommand final : public Command {
     add_real(app, "--layer-decay", &settings_.layer_decay, "A layer's rate is that of the one above times this");
     app.add_flag("--recover", recover_, "One epoch after pruning");
     app.add_option("--teacher", settings_.teacher, "The model before pruning, for --recover")->type_name("T");
+    add_loss_options(app, &settings_);
   }
 
   int run(const std::vector<std::string>& arguments) override {

@@ -72,7 +72,7 @@ void add_training_options(CLI::App& app, train::Settings* s) {
          "Instead of what the model's config.json says")
       ->type_name("X");
   add_number(app, "--batch", &s->batch, 65536, "Texts per step (default 32)");
-  add_number(app, "--max-length", &s->max_length, 65536, "Tokens per text; longer ones are cut (default 128)");
+  add_number(app, "--max-length", &s->max_length, 65536, "Tokens per text; longer ones are cut (default 128; questions 384)");
   add_number(app, "--evaluations", &s->evaluations, 1000, "On dev, per epoch (default 1)");
   add_number(app, "--patience", &s->patience, 1000, "End after so many evaluations that were no better");
   add_number(app, "--max-steps", &s->max_steps, 1000000000, "End after so many steps");
@@ -95,6 +95,15 @@ void add_training_options(CLI::App& app, train::Settings* s) {
   add_real(app, "--checkpoint-minutes", &s->checkpoint_minutes, "Keep the state so often (default 5)");
   add_number(app, "--checkpoint-steps", &s->checkpoint_steps, 1000000000, "Keep it every N steps instead");
   app.add_flag("--fresh", s->fresh, "Forget what a run that was stopped has left");
+}
+
+void add_loss_options(CLI::App& app, train::Settings* s) {
+  add_real(app, "--temperature", &s->temperature, "Divides logits before they are compared (default 2)");
+  add_real(app, "--logit-loss", &s->logit_loss, "Weight of the teacher's logits (default 1)");
+  add_real(app, "--hidden-loss", &s->hidden_loss, "Weight of its hidden states (default 0)");
+  add_real(app, "--attention-loss", &s->attention_loss, "Weight of its attention relations (default 0)");
+  add_real(app, "--label-loss", &s->label_loss, "Weight of the data's labels beside a teacher (default 0)");
+  add_number(app, "--cache", &s->cache_megabytes, 1 << 20, "MiB for what the teacher says (default 1024)");
 }
 
 void start_training(const train::Settings& settings) {

@@ -14,6 +14,8 @@ namespace kinglet::cli {
 
 // Adds the options of both commands; they write to `settings`.
 void add_training_options(CLI::App& app, train::Settings* settings);
+// Adds those that weigh what is learnt from a teacher.
+void add_loss_options(CLI::App& app, train::Settings* settings);
 // Adds an option whose value is a number of at least 0.
 void add_real(CLI::App& app, const char* name, double* value, const char* help);
 

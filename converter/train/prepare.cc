@@ -147,7 +147,10 @@ Prepared prepare(const Settings& settings, const Workspace& workspace,
     convert::convert(options);
   }
   say("reading the data");
-  prepared.max_length = std::min(settings.max_length, prepared.model.max_length);
+  prepared.max_length = std::min(settings.max_length != 0              ? settings.max_length
+                                   : prepared.goal.kind == Kind::answer ? 384u
+                                                                        : 128u,
+                                   prepared.model.max_length);
   if (prepared.teacher) {
     prepared.max_length = std::min(prepared.max_length, prepared.teacher->max_length);
   }

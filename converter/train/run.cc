@@ -144,6 +144,10 @@ class Run {
     if (!facts) {
       return;
     }
+    if ((*facts)["examples"] != prepared_.data.examples.size()) {
+      refuse("the data has ", prepared_.data.examples.size(), " examples, but the run began with ",
+             (*facts)["examples"].dump(), "; --fresh begins anew");
+    }
     position_.step = (*facts)["step"].get<uint64_t>();
     position_.best = (*facts)["best"].is_null() ? -INFINITY : (*facts)["best"].get<double>();
     position_.best_step = (*facts)["best_step"].get<uint64_t>();
@@ -224,6 +228,7 @@ class Run {
 
   void save_state() {
     Json facts = {{"step", position_.step},
+                  {"examples", prepared_.data.examples.size()},
                   {"best", std::isfinite(position_.best) ? Json(position_.best) : Json(nullptr)},
                   {"best_step", position_.best_step},
                   {"worse", position_.worse},
@@ -352,8 +357,7 @@ int run_training(const Settings& settings, EngineMaker make_engine) {
   } catch (const fs::filesystem_error& error) {
     refuse(error.path1().string(), ": ", error.code().message());
   }
-  refuse("there is not enough memory for batches of ", settings.batch, " texts of up to ", settings.max_length,
-         " tokens; lower --batch or --max-length");
+  refuse("there is not enough memory for batches of ", settings.batch, " texts; lower --batch or --max-length");
 }
 
 }  // namespace kinglet::train

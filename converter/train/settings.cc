@@ -126,7 +126,7 @@ void check_settings(const Settings& s) {
   check_range("clip", s.clip, 0, 1e9);
   check_range("dropout", s.dropout.value_or(0), 0, 0.99);
   check_range("batch", s.batch, 1, 65536);
-  check_range("max_length", s.max_length, 8, 65536);
+  check_range("max_length", s.max_length == 0 ? 8 : s.max_length, 8, 65536);
   check_range("evaluations", s.evaluations, 1, 1000);
   check_range("temperature", s.temperature, 0.01, 1000);
   check_range("replace", s.replace, 0, 1);

@@ -29,8 +29,9 @@ struct Settings {
   double layer_decay = 1;     // a layer's rate is that of the layer above times this
   double epochs = 3, rate = 3e-5, head_rate = 0, weight_decay = 0.01, warmup = 0.1, clip = 1;
   std::optional<double> dropout;  // nothing: the model's
-  uint32_t batch = 32, max_length = 128, patience = 0, evaluations = 1, max_steps = 0;
+  uint32_t batch = 32, max_length = 0, patience = 0, evaluations = 1, max_steps = 0;
   uint64_t seed = 1;
+  // max_length 0: 384 for questions, 128 for all else
 
   // ---- A teacher ----
   std::string init = "teacher";  // or "scratch"

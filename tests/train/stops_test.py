@@ -11,16 +11,17 @@ import subprocess
 import time
 import unittest
 
+import training  # noqa: F401  (finds support)
 from support import KINGLET, TestCase
 from training import TINY, finetune, folder, weights, write_labelled
 
 SEED = int(os.environ.get("KINGLET_SEED", time.time_ns() % 100000))
 
 
-def command(output, *options):
-    return [KINGLET, "finetune", TINY / "bert-seqcls", "--data", folder / "train.tsv", "--dev", folder / "dev.tsv", "-o",
-            output, "--threads", "1", "--epochs", "3", "--batch", "8", "--evaluations", "2", "--checkpoint-steps", "2",
-            *options]
+def command(output, epochs=3, batch=8, data="train.tsv"):
+    return [KINGLET, "finetune", TINY / "bert-seqcls", "--data", folder / data, "--dev", folder / "dev.tsv", "-o",
+            output, "--threads", "1", "--epochs", str(epochs), "--batch", str(batch), "--evaluations", "2",
+            "--checkpoint-steps", "2"]
 
 
 def setUpModule():
@@ -57,7 +58,7 @@ class Stops(TestCase):
             self.assertEqual(leftovers, [], f"seed {SEED}")
 
     def test_stopped_politely(self):
-        process = subprocess.Popen(command(folder / "stopped", "--epochs", "2000"), stdout=subprocess.DEVNULL,
+        process = subprocess.Popen(command(folder / "stopped", epochs=1000), stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True)
         for line in process.stderr:
             if "the best so far" in line:
@@ -87,12 +88,10 @@ class Stops(TestCase):
 
     def test_out_of_memory(self):
         write_labelled(folder / "long.tsv", 4000, 3)
-        options = ["--batch", "4000", "--data", folder / "long.tsv", "--epochs", "1"]
-
         def limited():
             resource.setrlimit(resource.RLIMIT_AS, (1_200_000_000, 1_200_000_000))
 
-        done = subprocess.run(command(folder / "memory", *options), capture_output=True, text=True, preexec_fn=limited)
+        done = subprocess.run(command(folder / "memory", 1, 4000, "long.tsv"), capture_output=True, text=True, preexec_fn=limited)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("--batch", done.stderr.splitlines()[-1])
         self.assertFalse((folder / "memory").exists())
