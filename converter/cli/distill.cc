@@ -14,21 +14,32 @@ class DistillCommand final : public Command {
   const char* summary() const override { return "Teach a smaller model what a larger one says"; }
   const char* arguments() const override { return "--teacher T --data F --student SHAPE -o OUTDIR"; }
   const char* manual() const override {
-    static const std::string text = std::string(
-        "T is a folder with a model that classifies, gives a number, tags or answers questions. SHAPE is what the student\n"
-        "is to be: bert, bert-tiny (2 layers, 128 wide), bert-mini (4, 256), bert-small (4, 512), distilbert (half of\n"
-        "the teacher's layers) or albert (layers that share their weights), and what differs from it: layers=N,\n"
-        "hidden=N, heads=N, intermediate=N, embedding=N. What is not said is as the teacher has it. The student has the\n"
-        "teacher's tokenizer and labels. It begins with the teacher's weights where they fit (--init teacher: layers picked\n"
-        "evenly; narrower embeddings are principal components of the teacher's), or with drawn ones (scratch).\n"
-        "\n"
-        "What it learns from, each with a weight, 0 leaving it out: --logit-loss the teacher's logits at --temperature;\n"
-        "--hidden-loss its hidden states, projected where widths differ; --attention-loss the relations between its\n"
-        "queries, keys and values in the last layer (MiniLM; Wang et al., 2020); --label-loss the labels of the data.\n"
-        "--texts are files of plain text, one per line (a TAB between two), without labels; --augment adds copies of all\n"
-        "texts with words replaced by similar ones. The teacher's logits are computed once and kept, up to --cache; where\n"
-        "hidden states or attention are asked for, the teacher reads every batch along.\n"
-        "\n") + kTrainingManual +
+    static const std::string text =
+        std::string(
+            "T is a folder with a model that classifies, gives a number, tags or answers questions. SHAPE is what the "
+            "student\n"
+            "is to be: bert, bert-tiny (2 layers, 128 wide), bert-mini (4, 256), bert-small (4, 512), distilbert (half "
+            "of\n"
+            "the teacher's layers) or albert (layers that share their weights), and what differs from it: layers=N,\n"
+            "hidden=N, heads=N, intermediate=N, embedding=N. What is not said is as the teacher has it. The student "
+            "has the\n"
+            "teacher's tokenizer and labels. It begins with the teacher's weights where they fit (--init teacher: "
+            "layers picked\n"
+            "evenly; narrower embeddings are principal components of the teacher's), or with drawn ones (scratch).\n"
+            "\n"
+            "What it learns from, each with a weight, 0 leaving it out: --logit-loss the teacher's logits at "
+            "--temperature;\n"
+            "--hidden-loss its hidden states, projected where widths differ; --attention-loss the relations between "
+            "its\n"
+            "queries, keys and values in the last layer (MiniLM; Wang et al., 2020); --label-loss the labels of the "
+            "data.\n"
+            "--texts are files of plain text, one per line (a TAB between two), without labels; --augment adds copies "
+            "of all\n"
+            "texts with words replaced by similar ones. The teacher's logits are computed once and kept, up to "
+            "--cache; where\n"
+            "hidden states or attention are asked for, the teacher reads every batch along.\n"
+            "\n") +
+        kTrainingManual +
         "\n"
         "\n"
         "Examples:\n"
@@ -56,11 +67,11 @@ class DistillCommand final : public Command {
 
   int run(const std::vector<std::string>& arguments) override {
     check_arguments(*this, arguments, 0, 0);
-    const char* missing = settings_.teacher.empty()                                  ? "no teacher"
-                          : settings_.student.empty()                                ? "no student"
-                          : settings_.output.empty()                                 ? "no output"
-                          : settings_.data.empty() && settings_.texts.empty()        ? "no data"
-                                                                                     : nullptr;
+    const char* missing = settings_.teacher.empty()                           ? "no teacher"
+                          : settings_.student.empty()                         ? "no student"
+                          : settings_.output.empty()                          ? "no output"
+                          : settings_.data.empty() && settings_.texts.empty() ? "no data"
+                                                                              : nullptr;
     if (missing != nullptr) {
       throw UsageError(std::string(missing) + "; expected kinglet distill " + this->arguments());
     }
@@ -79,6 +90,8 @@ class DistillCommand final : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_distill_command() { return std::make_unique<DistillCommand>(); }
+std::unique_ptr<Command> make_distill_command() {
+  return std::make_unique<DistillCommand>();
+}
 
 }  // namespace kinglet::cli

@@ -14,20 +14,29 @@ class FinetuneCommand final : public Command {
   const char* summary() const override { return "Train a model for a task"; }
   const char* arguments() const override { return "SRC --data F --dev F -o OUTDIR"; }
   const char* manual() const override {
-    static const std::string text = std::string(
-        "SRC is what `kinglet convert` takes: a Hugging Face or sentence-transformers folder of the families bert,\n"
-        "albert, distilbert, electra, mpnet, roberta, xlm-roberta or camembert. What is learnt follows from the data: a\n"
-        "TSV file with a column `label` makes a classifier (of pairs, with sentence1 and sentence2), one with `score`\n"
-        "only a model that gives a number, CoNLL a tagger, SQuAD JSON a model that answers questions. The head is SRC's\n"
-        "where it suits the data, and else a new one, drawn as transformers does.\n"
-        "\n"
-        "--train all changes every weight; head only what stands behind the encoder, as far as a new head goes a quick\n"
-        "first look; gradual (Howard and Ruder, 2018) begins with the head and adds a layer at a time, --layer-decay\n"
-        "making lower layers slower.\n"
-        "\n"
-        "--recover is for a model that was pruned: one epoch that brings it back, from what --teacher (the model before\n"
-        "pruning) says of the texts, or from their labels; the loss options are those of `kinglet distill`.\n"
-        "\n") + kTrainingManual +
+    static const std::string text =
+        std::string(
+            "SRC is what `kinglet convert` takes: a Hugging Face or sentence-transformers folder of the families "
+            "bert,\n"
+            "albert, distilbert, electra, mpnet, roberta, xlm-roberta or camembert. What is learnt follows from the "
+            "data: a\n"
+            "TSV file with a column `label` makes a classifier (of pairs, with sentence1 and sentence2), one with "
+            "`score`\n"
+            "only a model that gives a number, CoNLL a tagger, SQuAD JSON a model that answers questions. The head is "
+            "SRC's\n"
+            "where it suits the data, and else a new one, drawn as transformers does.\n"
+            "\n"
+            "--train all changes every weight; head only what stands behind the encoder, as far as a new head goes a "
+            "quick\n"
+            "first look; gradual (Howard and Ruder, 2018) begins with the head and adds a layer at a time, "
+            "--layer-decay\n"
+            "making lower layers slower.\n"
+            "\n"
+            "--recover is for a model that was pruned: one epoch that brings it back, from what --teacher (the model "
+            "before\n"
+            "pruning) says of the texts, or from their labels; the loss options are those of `kinglet distill`.\n"
+            "\n") +
+        kTrainingManual +
         "\n"
         "\n"
         "Examples:\n"
@@ -56,8 +65,8 @@ class FinetuneCommand final : public Command {
   int run(const std::vector<std::string>& arguments) override {
     check_arguments(*this, arguments, 1, 1);
     if (settings_.output.empty() || settings_.data.empty()) {
-      throw UsageError(std::string(settings_.output.empty() ? "no output" : "no data") + "; expected kinglet finetune " +
-                       this->arguments());
+      throw UsageError(std::string(settings_.output.empty() ? "no output" : "no data") +
+                       "; expected kinglet finetune " + this->arguments());
     }
     if (!settings_.teacher.empty() && !recover_) {
       throw UsageError("--teacher goes with --recover; a new student is what kinglet distill makes");
@@ -85,6 +94,8 @@ class FinetuneCommand final : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_finetune_command() { return std::make_unique<FinetuneCommand>(); }
+std::unique_ptr<Command> make_finetune_command() {
+  return std::make_unique<FinetuneCommand>();
+}
 
 }  // namespace kinglet::cli

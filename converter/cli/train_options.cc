@@ -1,3 +1,4 @@
+// Options of training on the command line, and starting it.
 #include "cli/train_options.h"
 
 #include <unistd.h>
@@ -72,7 +73,8 @@ void add_training_options(CLI::App& app, train::Settings* s) {
          "Instead of what the model's config.json says")
       ->type_name("X");
   add_number(app, "--batch", &s->batch, 65536, "Texts per step (default 32)");
-  add_number(app, "--max-length", &s->max_length, 65536, "Tokens per text; longer ones are cut (default 128; questions 384)");
+  add_number(app, "--max-length", &s->max_length, 65536,
+             "Tokens per text; longer ones are cut (default 128; questions 384)");
   add_number(app, "--evaluations", &s->evaluations, 1000, "On dev, per epoch (default 1)");
   add_number(app, "--patience", &s->patience, 1000, "End after so many evaluations that were no better");
   add_number(app, "--max-steps", &s->max_steps, 1000000000, "End after so many steps");
@@ -116,8 +118,8 @@ void start_training(const train::Settings& settings) {
   const std::string json = train::to_json(settings).dump();
   std::error_code error;
   const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path() / kName;
-  char* const arguments[] = {const_cast<char*>(kName), const_cast<char*>("--settings"),
-                             const_cast<char*>(json.c_str()), nullptr};
+  char* const arguments[] = {const_cast<char*>(kName), const_cast<char*>("--settings"), const_cast<char*>(json.c_str()),
+                             nullptr};
   if (!error) {
     execv(here.c_str(), arguments);
   }

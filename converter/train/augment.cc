@@ -1,3 +1,4 @@
+// Whole words, their neighbours, and copies.
 #include "train/augment.h"
 
 #include <algorithm>
@@ -150,8 +151,7 @@ void augment(const convert::ModelIR& teacher, const Model& tokens, const Augment
       example.score = std::numeric_limits<float>::quiet_NaN();
       for (size_t place = 0; place < example.ids.size(); ++place) {
         const auto near = neighbours.find(set->examples[i].ids[place]);
-        if (near != neighbours.end() && random.uniform() < settings.share &&
-            is_whole(words, set->examples[i], place)) {
+        if (near != neighbours.end() && random.uniform() < settings.share && is_whole(words, set->examples[i], place)) {
           example.ids[place] = near->second[random.below(near->second.size())];
         }
       }

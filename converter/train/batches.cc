@@ -1,3 +1,4 @@
+// The order of an epoch, and batches from examples.
 #include "train/batches.h"
 
 #include <algorithm>
@@ -21,8 +22,7 @@ std::vector<std::vector<size_t>> cut(const std::vector<size_t>& order, uint32_t 
 
 void sort_by_length(const std::vector<Example>& examples, std::vector<size_t>::iterator begin,
                     std::vector<size_t>::iterator end) {
-  std::stable_sort(begin, end,
-                   [&](size_t a, size_t b) { return examples[a].ids.size() > examples[b].ids.size(); });
+  std::stable_sort(begin, end, [&](size_t a, size_t b) { return examples[a].ids.size() > examples[b].ids.size(); });
 }
 
 }  // namespace

@@ -40,7 +40,9 @@ Joined join(const eval::Sentence& sentence) {
   return joined;
 }
 
-bool is_templates(const Span& offset) { return offset.begin == KINGLET_NO_OFFSET; }
+bool is_templates(const Span& offset) {
+  return offset.begin == KINGLET_NO_OFFSET;
+}
 
 bool parse_whole(const std::string& text, uint64_t* number) {
   const char* end = text.data() + text.size();
@@ -277,7 +279,9 @@ void Reader::add_windows(const Tokens& tokens, int64_t begin, int64_t end, Examp
     Example example;
     example.score = std::numeric_limits<float>::quiet_NaN();
     const auto take = [&](size_t a, size_t b) {
-      const auto at = [](const std::vector<int32_t>& list, size_t i) { return list.begin() + static_cast<std::ptrdiff_t>(i); };
+      const auto at = [](const std::vector<int32_t>& list, size_t i) {
+        return list.begin() + static_cast<std::ptrdiff_t>(i);
+      };
       example.ids.insert(example.ids.end(), at(tokens.ids, a), at(tokens.ids, b));
       example.types.insert(example.types.end(), at(tokens.type_ids, a), at(tokens.type_ids, b));
     };

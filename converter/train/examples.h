@@ -14,10 +14,11 @@ namespace kinglet::train {
 
 struct Example {
   std::vector<int32_t> ids, types;
-  int64_t label = kNoLabel;          // classify
-  float score = 0;                   // regress; NaN: unknown
-  std::vector<int32_t> tags;         // tag: a label per token, kNoLabel where there is none; empty: unknown
-  int64_t begin = kNoLabel, end = kNoLabel;  // answer: its first and last token, both the first token where it is not here
+  int64_t label = kNoLabel;   // classify
+  float score = 0;            // regress; NaN: unknown
+  std::vector<int32_t> tags;  // tag: a label per token, kNoLabel where there is none; empty: unknown
+  int64_t begin = kNoLabel,
+          end = kNoLabel;  // answer: its first and last token, both the first token where it is not here
 };
 
 struct ExampleSet {

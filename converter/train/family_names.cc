@@ -1,3 +1,4 @@
+// The list of families, and what is written into their folders.
 #include "train/family_names.h"
 
 #include <filesystem>
@@ -23,13 +24,15 @@ constexpr FamilyNames kFamilies[] = {
     {"electra", "electra.", "Electra", "ElectraTokenizer", "classifier.dense", "classifier.out_proj", nullptr},
     {"mpnet", "mpnet.", "MPNet", "MPNetTokenizer", "classifier.dense", "classifier.out_proj", nullptr},
     {"roberta", "roberta.", "Roberta", "RobertaTokenizer", "classifier.dense", "classifier.out_proj", nullptr},
-    {"xlm-roberta", "roberta.", "XLMRoberta", "XLMRobertaTokenizer", "classifier.dense", "classifier.out_proj", nullptr},
+    {"xlm-roberta", "roberta.", "XLMRoberta", "XLMRobertaTokenizer", "classifier.dense", "classifier.out_proj",
+     nullptr},
     {"camembert", "roberta.", "Camembert", "CamembertTokenizer", "classifier.dense", "classifier.out_proj", nullptr},
 };
 
 const char* head_class(Kind kind) {
-  return kind == Kind::tag ? "ForTokenClassification" : kind == Kind::answer ? "ForQuestionAnswering"
-                                                                             : "ForSequenceClassification";
+  return kind == Kind::tag      ? "ForTokenClassification"
+         : kind == Kind::answer ? "ForQuestionAnswering"
+                                : "ForSequenceClassification";
 }
 
 }  // namespace
@@ -48,7 +51,9 @@ bool is_encoders(const std::string& name) {
          name.starts_with("transformer.") || name.starts_with("pooler.");
 }
 
-bool is_poolers(const std::string& name) { return name.starts_with("pooler."); }
+bool is_poolers(const std::string& name) {
+  return name.starts_with("pooler.");
+}
 
 std::vector<std::string> known_families() {
   std::vector<std::string> known;
@@ -132,9 +137,9 @@ void write_goal(Json& config, const FamilyNames& family, const Goal& goal) {
 }
 
 void keep_tokenizer_only(CheckpointFolder& folder, const FamilyNames& source) {
-  for (const char* name : {"modules.json", "config_sentence_transformers.json", "sentence_bert_config.json",
-                           "1_Pooling/config.json", "2_Normalize/config.json", "README.md", "data_config.json",
-                           "expected.json", "kinglet.json"}) {
+  for (const char* name :
+       {"modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", "1_Pooling/config.json",
+        "2_Normalize/config.json", "README.md", "data_config.json", "expected.json", "kinglet.json"}) {
     folder.files[name] = std::nullopt;
   }
   // An old folder has its transformer one below; what is written has it at the top.

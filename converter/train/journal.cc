@@ -1,3 +1,4 @@
+// Lines of JSON, and lines for people.
 #include "train/journal.h"
 
 #include <unistd.h>

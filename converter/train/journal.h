@@ -10,7 +10,8 @@
 
 namespace kinglet::train {
 
-// The file has an object a line: {"step","epoch","loss",…} of steps, {"step","dev":{METRIC:…},"best":true} of figures.
+// The file has an object a line: {"step","epoch","loss",…} of steps, {"step","dev":{METRIC:…},"best":true} of
+// figures.
 class Journal {
  public:
   // Goes on with an earlier file: lines of steps behind `step` are dropped, for those steps are done again. Throws

@@ -1,3 +1,4 @@
+// splitmix64 and what is made of it.
 #include "train/numbers.h"
 
 #include <cmath>
@@ -18,7 +19,9 @@ uint64_t Random::below(uint64_t limit) {
   return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * limit) >> 64);
 }
 
-double Random::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+double Random::uniform() {
+  return static_cast<double>(next() >> 11) * 0x1p-53;
+}
 
 uint64_t mix_seed(uint64_t seed, uint64_t with) {
   Random random(seed ^ (with * 0xd1342543de82ef95 + 0x2545f4914f6cdd1d));

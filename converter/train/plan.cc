@@ -1,3 +1,4 @@
+// Rates by step and group.
 #include "train/plan.h"
 
 #include <algorithm>
@@ -9,7 +10,8 @@ Plan make_plan(const Settings& settings, uint64_t batches, uint32_t groups) {
   Plan plan;
   plan.batches = batches;
   plan.groups = groups;
-  plan.steps = std::max<uint64_t>(1, static_cast<uint64_t>(std::llround(settings.epochs * static_cast<double>(batches))));
+  plan.steps =
+      std::max<uint64_t>(1, static_cast<uint64_t>(std::llround(settings.epochs * static_cast<double>(batches))));
   if (settings.max_steps != 0) {
     plan.steps = std::min<uint64_t>(plan.steps, settings.max_steps);
   }

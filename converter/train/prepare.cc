@@ -1,3 +1,4 @@
+// What a run does before its first step.
 #include "train/prepare.h"
 
 #include <algorithm>
@@ -18,10 +19,15 @@ using convert::refuse;
 
 namespace {
 
-std::vector<fs::path> paths_of(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
+std::vector<fs::path> paths_of(const std::vector<std::string>& names) {
+  return {names.begin(), names.end()};
+}
 
 Kind parse_kind(const std::string& name) {
-  return name == "classify" ? Kind::classify : name == "regress" ? Kind::regress : name == "tag" ? Kind::tag : Kind::answer;
+  return name == "classify"  ? Kind::classify
+         : name == "regress" ? Kind::regress
+         : name == "tag"     ? Kind::tag
+                             : Kind::answer;
 }
 
 // Whether these labels say what each line of the data says.
@@ -147,10 +153,10 @@ Prepared prepare(const Settings& settings, const Workspace& workspace,
     convert::convert(options);
   }
   say("reading the data");
-  prepared.max_length = std::min(settings.max_length != 0              ? settings.max_length
-                                   : prepared.goal.kind == Kind::answer ? 384u
-                                                                        : 128u,
-                                   prepared.model.max_length);
+  prepared.max_length = std::min(settings.max_length != 0             ? settings.max_length
+                                 : prepared.goal.kind == Kind::answer ? 384u
+                                                                      : 128u,
+                                 prepared.model.max_length);
   if (prepared.teacher) {
     prepared.max_length = std::min(prepared.max_length, prepared.teacher->max_length);
   }

@@ -16,7 +16,7 @@ namespace kinglet::train {
 
 struct Prepared {
   Goal goal;
-  convert::ModelIR model;                   // what learns
+  convert::ModelIR model;  // what learns
   std::optional<convert::ModelIR> teacher;
   ExampleSet data;
   uint32_t max_length = 0;

@@ -1,8 +1,9 @@
+// The loop, and all that happens between two steps.
 #include "train/run.h"
 
-#include <csignal>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -31,7 +32,9 @@ namespace {
 
 volatile std::sig_atomic_t stop_signal = 0;
 
-extern "C" void remember_signal(int signal) { stop_signal = signal; }
+extern "C" void remember_signal(int signal) {
+  stop_signal = signal;
+}
 
 double seconds_since(Clock::time_point then) {
   return std::chrono::duration<double>(Clock::now() - then).count();
@@ -130,11 +133,10 @@ class Run {
     const convert::JsonObject config = convert::JsonObject::load(workspace_.path("start") / "config.json");
     const double hidden = config.real("hidden_dropout_prob", config.real("dropout", 0.1));
     options->dropout = settings_.dropout.value_or(hidden);
-    options->attention_dropout = settings_.dropout.value_or(
-        config.real("attention_probs_dropout_prob", config.real("attention_dropout", 0.1)));
-    options->classifier_dropout = settings_.dropout.value_or(
-        config.real("classifier_dropout", config.real("classifier_dropout_prob",
-                                                      config.real("seq_classif_dropout", hidden))));
+    options->attention_dropout =
+        settings_.dropout.value_or(config.real("attention_probs_dropout_prob", config.real("attention_dropout", 0.1)));
+    options->classifier_dropout = settings_.dropout.value_or(config.real(
+        "classifier_dropout", config.real("classifier_dropout_prob", config.real("seq_classif_dropout", hidden))));
   }
 
   void restore() {
@@ -211,7 +213,9 @@ class Run {
                  {"gradient", losses.gradient_norm},
                  {"texts_per_second", speed}};
     if (prepared_.teacher) {
-      line.update(Json{{"labels", losses.labels}, {"logits", losses.logits}, {"hidden", losses.hidden},
+      line.update(Json{{"labels", losses.labels},
+                       {"logits", losses.logits},
+                       {"hidden", losses.hidden},
                        {"attention", losses.attention}});
     }
     journal.write(line);

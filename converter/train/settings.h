@@ -1,5 +1,5 @@
-// All that a training run depends on. `kinglet finetune` and `kinglet distill` read it from their command lines and hand
-// it to kinglet-train as JSON; the run's own folder keeps it, so that a run is resumed with what it began with.
+// All that a training run depends on. `kinglet finetune` and `kinglet distill` read it from their command lines and
+// hand it to kinglet-train as JSON; the run's own folder keeps it, so that a run is resumed with what it began with.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +13,16 @@ namespace kinglet::train {
 
 struct Settings {
   // ---- What ----
-  std::string source;             // finetune: the model to train
-  std::string teacher;            // distill, recover; empty: none
-  std::string student;            // distill: see parse_student; empty: `source` is what learns
-  std::vector<std::string> data;  // with labels
-  std::vector<std::string> texts; // without, for a teacher
-  std::string dev;                // empty: the last weights are kept
+  std::string source;              // finetune: the model to train
+  std::string teacher;             // distill, recover; empty: none
+  std::string student;             // distill: see parse_student; empty: `source` is what learns
+  std::vector<std::string> data;   // with labels
+  std::vector<std::string> texts;  // without, for a teacher
+  std::string dev;                 // empty: the last weights are kept
   std::string output;
-  std::string task = "auto";           // or classify, regress, tag, answer
-  std::string metric;                  // on dev; empty: the usual one
-  std::vector<std::string> labels;     // names in the order of their indices; empty: from the data
+  std::string task = "auto";        // or classify, regress, tag, answer
+  std::string metric;               // on dev; empty: the usual one
+  std::vector<std::string> labels;  // names in the order of their indices; empty: from the data
 
   // ---- How ----
   std::string train = "all";  // or "head", "gradual"
@@ -36,8 +36,8 @@ struct Settings {
   // ---- A teacher ----
   std::string init = "teacher";  // or "scratch"
   double temperature = 2, logit_loss = 1, label_loss = 0, hidden_loss = 0, attention_loss = 0;
-  uint32_t augment = 0;       // copies of every text with some words replaced
-  double replace = 0.15;      // share of words
+  uint32_t augment = 0;   // copies of every text with some words replaced
+  double replace = 0.15;  // share of words
   uint32_t cache_megabytes = 1024;
 
   // ---- What has no bearing on the result, or may change between a run and its resumption ----

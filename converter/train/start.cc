@@ -1,3 +1,4 @@
+// Reading sources, and putting heads on them.
 #include "train/start.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The bytes of a state.
 #include "train/state_file.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Tensor names and config fields of new models.
 #include "train/student.h"
 
 #include <algorithm>
@@ -30,8 +31,8 @@ LayerNames layer_names(const std::string& family, uint32_t layer) {
   }
   if (family == "albert") {
     const std::string name = "encoder.albert_layer_groups.0.albert_layers.0.";
-    return {name + "attention.query", name + "attention.key",       name + "attention.value",
-            name + "attention.dense", name + "attention.LayerNorm", name + "ffn",
+    return {name + "attention.query", name + "attention.key",        name + "attention.value",
+            name + "attention.dense", name + "attention.LayerNorm",  name + "ffn",
             name + "ffn_output",      name + "full_layer_layer_norm"};
   }
   const std::string name = "encoder.layer." + std::to_string(layer) + ".", self = name + "attention.self.";
@@ -67,8 +68,8 @@ void draw_encoder(Drawer& drawer, const StudentShape& shape, const ModelIR& teac
   }
 }
 
-Json student_config(const Json& of_teacher, const std::string& source, const StudentShape& shape, const ModelIR& teacher,
-                    uint32_t types) {
+Json student_config(const Json& of_teacher, const std::string& source, const StudentShape& shape,
+                    const ModelIR& teacher, uint32_t types) {
   const convert::JsonObject old(of_teacher, source);
   const double dropout = old.real("hidden_dropout_prob", old.real("dropout", 0.1));
   const double attention_dropout = old.real("attention_probs_dropout_prob", old.real("attention_dropout", 0.1));
@@ -83,18 +84,31 @@ Json student_config(const Json& of_teacher, const std::string& source, const Stu
   config["max_position_embeddings"] = teacher.max_positions;
   config["initializer_range"] = kDeviation;
   if (shape.family == "distilbert") {
-    config.update(Json{{"dim", shape.hidden}, {"n_layers", shape.layers}, {"n_heads", shape.heads},
-                       {"hidden_dim", shape.intermediate}, {"dropout", dropout},
-                       {"attention_dropout", attention_dropout}, {"activation", activation},
-                       {"sinusoidal_pos_embds", false}, {"qa_dropout", 0.1}, {"seq_classif_dropout", 0.2}});
+    config.update(Json{{"dim", shape.hidden},
+                       {"n_layers", shape.layers},
+                       {"n_heads", shape.heads},
+                       {"hidden_dim", shape.intermediate},
+                       {"dropout", dropout},
+                       {"attention_dropout", attention_dropout},
+                       {"activation", activation},
+                       {"sinusoidal_pos_embds", false},
+                       {"qa_dropout", 0.1},
+                       {"seq_classif_dropout", 0.2}});
     return config;
   }
-  config.update(Json{{"hidden_size", shape.hidden}, {"num_hidden_layers", shape.layers},
-                     {"num_attention_heads", shape.heads}, {"intermediate_size", shape.intermediate},
-                     {"hidden_dropout_prob", dropout}, {"attention_probs_dropout_prob", attention_dropout},
-                     {"hidden_act", activation}, {"type_vocab_size", types}, {"layer_norm_eps", 1e-12}});
+  config.update(Json{{"hidden_size", shape.hidden},
+                     {"num_hidden_layers", shape.layers},
+                     {"num_attention_heads", shape.heads},
+                     {"intermediate_size", shape.intermediate},
+                     {"hidden_dropout_prob", dropout},
+                     {"attention_probs_dropout_prob", attention_dropout},
+                     {"hidden_act", activation},
+                     {"type_vocab_size", types},
+                     {"layer_norm_eps", 1e-12}});
   if (shape.family == "albert") {
-    config.update(Json{{"embedding_size", shape.embedding}, {"num_hidden_groups", 1}, {"inner_group_num", 1},
+    config.update(Json{{"embedding_size", shape.embedding},
+                       {"num_hidden_groups", 1},
+                       {"inner_group_num", 1},
                        {"classifier_dropout_prob", dropout}});
   }
   return config;
@@ -103,7 +117,8 @@ Json student_config(const Json& of_teacher, const std::string& source, const Stu
 uint32_t number_of(const std::string& text, const std::string& item) {
   uint64_t number = 0;
   for (const char digit : text) {
-    number = digit >= '0' && digit <= '9' && number <= 65536 ? number * 10 + static_cast<uint64_t>(digit - '0') : 1 << 20;
+    number =
+        digit >= '0' && digit <= '9' && number <= 65536 ? number * 10 + static_cast<uint64_t>(digit - '0') : 1 << 20;
   }
   if (number < 1 || number > 65536) {
     refuse("--student: ", convert::quote(item), " is not a size from 1 to 65536");
@@ -127,10 +142,11 @@ StudentShape parse_student(const std::string& text) {
       {"albert", {"albert", 0, 0, 0, 0, 128}},
   };
   StudentShape shape;
-  const std::map<std::string, uint32_t StudentShape::*> sizes = {
-      {"layers", &StudentShape::layers},   {"hidden", &StudentShape::hidden},
-      {"heads", &StudentShape::heads},     {"intermediate", &StudentShape::intermediate},
-      {"embedding", &StudentShape::embedding}};
+  const std::map<std::string, uint32_t StudentShape::*> sizes = {{"layers", &StudentShape::layers},
+                                                                 {"hidden", &StudentShape::hidden},
+                                                                 {"heads", &StudentShape::heads},
+                                                                 {"intermediate", &StudentShape::intermediate},
+                                                                 {"embedding", &StudentShape::embedding}};
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
     const std::string item = text.substr(begin, end - begin);

@@ -1,3 +1,4 @@
+// Computing, keeping and handing out logits.
 #include "train/teacher_logits.h"
 
 #include <algorithm>
@@ -11,7 +12,9 @@ namespace {
 
 constexpr uint32_t kBatch = 32;
 
-bool is_per_token(Kind kind) { return kind == Kind::tag || kind == Kind::answer; }
+bool is_per_token(Kind kind) {
+  return kind == Kind::tag || kind == Kind::answer;
+}
 
 }  // namespace
 

@@ -1,3 +1,4 @@
+// Which weight of a teacher goes where.
 #include "train/transplant.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A folder with a lock.
 #include "train/workspace.h"
 
 #include <fcntl.h>

@@ -17,9 +17,9 @@ namespace kinglet::train {
 //   log.jsonl        journal.h
 class Workspace {
  public:
-  // Makes the folder, or opens that of an earlier run with the same settings. Throws convert::Error when another process
-  // uses it, when it belongs to other settings (it names them), or holds something else. Half-written leftovers of a
-  // killed process are removed.
+  // Makes the folder, or opens that of an earlier run with the same settings. Throws convert::Error when another
+  // process uses it, when it belongs to other settings (it names them), or holds something else. Half-written leftovers
+  // of a killed process are removed.
   explicit Workspace(const Settings& settings);
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "support/paths.h"
 #include "train/engine.h"
@@ -117,10 +117,9 @@ TEST_CASE("the interpreter computes what transformers computes: every family tha
     skipped("training's interpreter on all families", "there is no shared folder");
     return;
   }
-  for (const char* name :
-       {"bert-qa", "bert-regression", "albert-seqcls", "albert-qa", "distilbert-seqcls", "distilbert-ner",
-        "electra-seqcls", "electra-same-width", "mpnet", "mpnet-seqcls", "roberta-seqcls", "roberta-ner", "xlmr-seqcls",
-        "camembert-mlm"}) {
+  for (const char* name : {"bert-qa", "bert-regression", "albert-seqcls", "albert-qa", "distilbert-seqcls",
+                           "distilbert-ner", "electra-seqcls", "electra-same-width", "mpnet", "mpnet-seqcls",
+                           "roberta-seqcls", "roberta-ner", "xlmr-seqcls", "camembert-mlm"}) {
     check_checkpoint(*shared / "models/tiny" / name);
   }
 }

@@ -73,7 +73,8 @@ TEST_CASE("rates rise, fall to nearly nothing, and reach frozen groups one at a 
   std::vector<uint64_t> unfrozen;
   for (uint64_t step = 0; step < plan.steps; ++step) {
     const auto rates = rates_at(settings, plan, step);
-    const auto learning = static_cast<size_t>(std::count_if(rates.begin(), rates.end(), [](double r) { return r > 0; }));
+    const auto learning =
+        static_cast<size_t>(std::count_if(rates.begin(), rates.end(), [](double r) { return r > 0; }));
     while (unfrozen.size() < learning) {
       unfrozen.push_back(step);
     }

@@ -70,7 +70,8 @@ class Finetune(TestCase):
         lines = (folder / "train.tsv").read_text().splitlines()[1:65]
         scores = {"negative": "0", "neutral": "1.5", "positive": "3"}
         data = folder / "scores.tsv"
-        data.write_text("score\ttext\n" + "".join(f"{scores[l.split(chr(9))[0]]}\t{l.split(chr(9))[1]}\n" for l in lines))
+        scored = [f"{scores[label]}\t{text}\n" for label, text in (line.split("\t") for line in lines)]
+        data.write_text("score\ttext\n" + "".join(scored))
         code, out, errors = finetune(TINY / "bert", data, folder / "numbers", "--dev", data, "--epochs", "2")
         self.assertEqual(code, 0, errors)
         self.good("convert", folder / "numbers", "-o", folder / "numbers.kgl")
@@ -118,8 +119,8 @@ class Distill(TestCase):
     def test_distilbert_from_scratch(self):
         texts = folder / "texts.txt"
         texts.write_text("some more text\nand another one\n")
-        self.student("distilbert", "distilbert,hidden=32,heads=2", "--init", "scratch", "--texts", texts, "--augment", "1",
-                     "--hidden-loss", "0.5", "--label-loss", "0.5", "--epochs", "1")
+        self.student("distilbert", "distilbert,hidden=32,heads=2", "--init", "scratch", "--texts", texts, "--augment",
+                     "1", "--hidden-loss", "0.5", "--label-loss", "0.5", "--epochs", "1")
 
     def test_recover(self):
         code, out, errors = finetune(folder / "teacher", folder / "train.tsv", folder / "recovered", "--recover",
@@ -142,8 +143,9 @@ class Refusals(TestCase):
         (folder / "huge.tsv").write_text("score\ttext\n1e30\ta text\n1\tanother\n")
         self.refused("not a finite number", "finetune", tiny, "--data", folder / "huge.tsv", "-o", folder / "x")
         self.refused("no data", "finetune", tiny, "-o", folder / "x", code=2)
-        self.refused("not one of the model's", "distill", "--teacher", folder / "teacher", "--student", "bert", "--data",
-                     write_labelled(folder / "wrong.tsv", 5, 1, ("good", "bad")), "-o", folder / "x")
+        wrong = write_labelled(folder / "wrong.tsv", 5, 1, ("good", "bad"))
+        self.refused("not one of the model's", "distill", "--teacher", folder / "teacher", "--student", "bert",
+                     "--data", wrong, "-o", folder / "x")
         self.refused("--student", "distill", "--teacher", folder / "teacher", "--student", "gpt", "--data", data, "-o",
                      folder / "x")
 

@@ -1,4 +1,4 @@
-"""Runs that end early: killed at any moment and resumed with the same weights to the bit, stopped, out of disk or memory.
+"""Runs that end early: killed at any moment and resumed with the same weights to the bit, stopped, without room.
 
 KINGLET_KILLS=N kills N runs many times each instead of one (slow).
 """
@@ -91,7 +91,8 @@ class Stops(TestCase):
         def limited():
             resource.setrlimit(resource.RLIMIT_AS, (1_200_000_000, 1_200_000_000))
 
-        done = subprocess.run(command(folder / "memory", 1, 4000, "long.tsv"), capture_output=True, text=True, preexec_fn=limited)
+        done = subprocess.run(command(folder / "memory", 1, 4000, "long.tsv"), capture_output=True, text=True,
+                              preexec_fn=limited)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("--batch", done.stderr.splitlines()[-1])
         self.assertFalse((folder / "memory").exists())

@@ -141,8 +141,8 @@ class TorchEngine final : public Engine {
       const torch::NoGradGuard no_gradients;
       Tensor target = array(parameter, moment);
       if (values.size() != static_cast<size_t>(target.numel())) {
-        refuse("the parameter ", convert::quote(parameters_[parameter].name), " has ", target.numel(),
-               " numbers, but ", values.size(), " were given");
+        refuse("the parameter ", convert::quote(parameters_[parameter].name), " has ", target.numel(), " numbers, but ",
+               values.size(), " were given");
       }
       target.copy_(torch::tensor(values, torch::kFloat32).reshape(target.sizes()));
     });
@@ -164,7 +164,9 @@ class TorchEngine final : public Engine {
   uint32_t groups_count() const { return static_cast<uint32_t>(student_.hidden_values().size()) + 1; }
 
   Tensor array(size_t parameter, Moment moment) const {
-    return moment == Moment::value ? values_[parameter] : moment == Moment::first ? first_[parameter] : second_[parameter];
+    return moment == Moment::value   ? values_[parameter]
+           : moment == Moment::first ? first_[parameter]
+                                     : second_[parameter];
   }
 
   void add_parameter(Parameter parameter, const Tensor& value) {
@@ -186,9 +188,7 @@ class TorchEngine final : public Engine {
     add_parameter({"distil.projection", {to, from}, groups_count() - 1, false}, projection_);
   }
 
-  static uint32_t width(const Network& network) {
-    return network.model().values[network.hidden_values().back()].width;
-  }
+  static uint32_t width(const Network& network) { return network.model().values[network.hidden_values().back()].width; }
 
   // Layer i of the student learns from the teacher's layer that stands as deep; embeddings from embeddings.
   Tensor hidden_states_loss(const Run& student, const Run& teacher, const Inputs& inputs) const {
@@ -268,7 +268,8 @@ class TorchEngine final : public Engine {
   void add_teacher_losses(const Batch& batch, const Inputs& inputs, const Run& student, Losses& losses,
                           const Add& add) {
     const LossWeights& weights = options_.weights;
-    const bool live = weights.hidden > 0 || weights.attention > 0 || (weights.logits > 0 && batch.teacher_logits.empty());
+    const bool live =
+        weights.hidden > 0 || weights.attention > 0 || (weights.logits > 0 && batch.teacher_logits.empty());
     Run teacher;
     if (live) {
       const torch::NoGradGuard no_gradients;
@@ -304,9 +305,8 @@ class TorchEngine final : public Engine {
     if (!std::isfinite(losses.gradient_norm)) {
       return;
     }
-    const double scale = options_.clip > 0 && losses.gradient_norm > options_.clip
-                             ? options_.clip / (losses.gradient_norm + 1e-6)
-                             : 1;
+    const double scale =
+        options_.clip > 0 && losses.gradient_norm > options_.clip ? options_.clip / (losses.gradient_norm + 1e-6) : 1;
     for (uint32_t group = 0; group < groups_count(); ++group) {
       group_steps_[group] += settings.group_rate[group] > 0 ? 1 : 0;
     }

@@ -1,5 +1,5 @@
-# kinglet-train, on libtorch: Debian's libtorch-dev, or a newer one that CMAKE_PREFIX_PATH leads to. AUTO builds it where
-# libtorch is found and the build is an ordinary one; without it everything else works.
+# kinglet-train, on libtorch: Debian's libtorch-dev, or a newer one that CMAKE_PREFIX_PATH leads to. AUTO builds it
+# where libtorch is found and the build is an ordinary one; without it everything else works.
 set(KINGLET_TRAIN "AUTO" CACHE STRING "The training executable, which needs libtorch: AUTO, ON or OFF")
 set_property(CACHE KINGLET_TRAIN PROPERTY STRINGS AUTO ON OFF)
 

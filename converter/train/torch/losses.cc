@@ -1,3 +1,4 @@
+// The losses in terms of libtorch.
 #include "train/torch/losses.h"
 
 #include <cmath>
@@ -47,8 +48,10 @@ Tensor label_loss(Kind kind, const Tensor& logits, const Batch& batch, const Inp
   }
   const Tensor rows =
       kind == Kind::answer ? ends(logits, inputs).reshape({-1, logits.size(1)}) : logits.reshape({-1, logits.size(-1)});
-  const Tensor chosen =
-      torch::log_softmax(rows, -1).gather(1, truth.clamp_min(0).unsqueeze(1)).squeeze(1).masked_fill(known.logical_not(), 0);
+  const Tensor chosen = torch::log_softmax(rows, -1)
+                            .gather(1, truth.clamp_min(0).unsqueeze(1))
+                            .squeeze(1)
+                            .masked_fill(known.logical_not(), 0);
   return chosen.sum().neg() / count;
 }
 

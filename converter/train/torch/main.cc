@@ -20,9 +20,10 @@ int fail(const std::string& message, int code) {
 int main(int argc, char** argv) {
   using namespace kinglet::train;
   if (argc == 2 && (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0)) {
-    std::puts("kinglet-train carries out what `kinglet finetune` and `kinglet distill` start it for; see their --help.\n"
-              "\n"
-              "Usage: kinglet-train --settings JSON");
+    std::puts(
+        "kinglet-train carries out what `kinglet finetune` and `kinglet distill` start it for; see their --help.\n"
+        "\n"
+        "Usage: kinglet-train --settings JSON");
     return 0;
   }
   if (argc != 3 || std::strcmp(argv[1], "--settings") != 0) {

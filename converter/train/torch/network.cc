@@ -42,7 +42,9 @@ uint32_t output_of(const convert::Op& op) {
 }
 
 // Dropout of libtorch, but none at all where there is nothing to drop.
-Tensor dropped(const Tensor& in, double share) { return share > 0 ? torch::dropout(in, share, true) : in; }
+Tensor dropped(const Tensor& in, double share) {
+  return share > 0 ? torch::dropout(in, share, true) : in;
+}
 
 Tensor activated(const Tensor& in, fmt::Activation activation) {
   switch (activation) {
@@ -198,9 +200,8 @@ Tensor Network::projected(const Tensor& in, uint32_t matrix) const {
   const Tensor& weight = tensors_[facts.weight];
   // One product of two matrices, whatever the batch.
   const Tensor rows = in.reshape({-1, in.size(-1)});
-  const Tensor out = facts.bias == kNone
-                         ? torch::mm(rows, weight.t())
-                         : torch::addmm(tensors_[static_cast<size_t>(facts.bias)], rows, weight.t());
+  const Tensor out = facts.bias == kNone ? torch::mm(rows, weight.t())
+                                         : torch::addmm(tensors_[static_cast<size_t>(facts.bias)], rows, weight.t());
   std::vector<int64_t> shape = in.sizes().vec();
   shape.back() = weight.size(0);
   return out.reshape(shape);
@@ -259,8 +260,7 @@ void Network::apply(const convert::AttentionOp& op, State& state) const {
     const int64_t reach = (table.size(1) - 1) / 2;
     const Tensor places = torch::arange(columns, torch::TensorOptions(torch::kInt64).device(device_));
     const Tensor distances = (places.unsqueeze(0) - places.unsqueeze(1)).clamp(-reach, reach) + reach;
-    scores = scores +
-             (table.index_select(1, distances.reshape({-1})) * kBase).reshape({1, op.heads, columns, columns});
+    scores = scores + (table.index_select(1, distances.reshape({-1})) * kBase).reshape({1, op.heads, columns, columns});
   }
   const Tensor shares = dropped(torch::softmax(scores, -1), state.dropout.attention);
   values[op.out] =
@@ -285,8 +285,8 @@ void Network::apply(const convert::PoolOp& op, State& state) const {
     out = std::get<0>(in.masked_fill(mask.logical_not(), kMasked).max(1));
   } else {
     const Tensor counts = state.inputs.lengths.unsqueeze(1).to(torch::kFloat32);
-    out = in.masked_fill(mask.logical_not(), 0).sum(1) /
-          (op.kind == fmt::PoolKind::mean ? counts : torch::sqrt(counts));
+    out =
+        in.masked_fill(mask.logical_not(), 0).sum(1) / (op.kind == fmt::PoolKind::mean ? counts : torch::sqrt(counts));
   }
 }
 

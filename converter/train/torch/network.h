@@ -11,9 +11,9 @@
 namespace kinglet::train {
 
 struct Inputs {
-  torch::Tensor ids, types;    // int64 [rows, columns]
-  torch::Tensor lengths;       // int64 [rows]
-  torch::Tensor mask;          // bool [rows, columns]: true at tokens
+  torch::Tensor ids, types;  // int64 [rows, columns]
+  torch::Tensor lengths;     // int64 [rows]
+  torch::Tensor mask;        // bool [rows, columns]: true at tokens
   static Inputs from(const Batch& batch, torch::Device device);
 };
 
