@@ -42,7 +42,7 @@ struct Block {
   size_t row_bytes, tile_bytes, steps;
   size_t groups;  // kTiles tiles each, one after the other
   const float* row_scale;
-  const uint32_t* zero_pairs;  // null: all zero points are 0
+  const uint32_t* zero_pairs;
   const float* column_scale;
   const int32_t* column_sum;
   const float* bias;
@@ -165,7 +165,7 @@ struct Walk {
 };
 
 // Adds the halves of the sums, corrects them for the zero points, scales, and writes.
-template <int kRows, int kTiles, bool kZeroPoints>
+template <int kRows, int kTiles>
 [[gnu::always_inline]] inline void finish(const Block& block, size_t group, __m512i (&sums)[kRows][kTiles][2]) {
   const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
   const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
@@ -174,20 +174,17 @@ template <int kRows, int kTiles, bool kZeroPoints>
     const size_t column = (group * kTiles + t) * kTileColumns;
     const bool last = t == kTiles - 1 && group + 1 == block.groups;
     const __mmask16 mask = last ? block.last_mask : static_cast<__mmask16>(0xFFFF);
-    const __m512i pairs = kZeroPoints ? correction_of(block.column_sum + column).pairs : _mm512_setzero_si512();
+    const __m512i pairs = correction_of(block.column_sum + column).pairs;
     const __m512 column_scale = _mm512_loadu_ps(block.column_scale + column);
+    // −0 added to a number is that number, its sign included.
+    const __m512 bias = block.bias != nullptr ? _mm512_loadu_ps(block.bias + column) : _mm512_set1_ps(-0.0f);
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
       __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(sums[r][t][0], even, sums[r][t][1]),
                                      _mm512_permutex2var_epi32(sums[r][t][0], odd, sums[r][t][1]));
-      if constexpr (kZeroPoints) {
-        multiply_add_pairs(sum, pairs, _mm512_set1_epi32(static_cast<int>(block.zero_pairs[r])));
-      }
+      multiply_add_pairs(sum, pairs, _mm512_set1_epi32(static_cast<int>(block.zero_pairs[r])));
       const __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(block.row_scale[r]));
-      __m512 result = _mm512_maskz_mul_ps(mask, value, column_scale);
-      if (block.bias != nullptr) {
-        result = _mm512_maskz_add_ps(mask, result, _mm512_loadu_ps(block.bias + column));
-      }
+      const __m512 result = _mm512_maskz_add_ps(mask, _mm512_mul_ps(value, column_scale), bias);
       _mm512_storeu_ps(block.out + r * block.out_stride + column, result);
     }
   }
@@ -216,11 +213,7 @@ template <int kRows, int kTiles>
   if (steps > 0) {
     walk.template step<0>(sums);
   }
-  if (block.zero_pairs == nullptr) {
-    finish<kRows, kTiles, false>(block, group, sums);
-  } else {
-    finish<kRows, kTiles, true>(block, group, sums);
-  }
+  finish<kRows, kTiles>(block, group, sums);
 }
 
 template <int kRows, int kTiles>
@@ -251,11 +244,9 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
   const size_t row_blocks = (m + kMaxRows - 1) / kMaxRows;
   const auto last_mask = static_cast<__mmask16>(0xFFFFu >> (tiles * kTileColumns - args.n));
   uint32_t zero_pairs[kChunkRows];
-  uint32_t any_zero_point = args.bias != nullptr;
   const bool near = tiles * steps * kStepBytes <= kNearBytes;
   for (size_t i = 0; i < m; ++i) {
     const auto zero_point = static_cast<uint32_t>(args.zero_point[first_row + i]);
-    any_zero_point |= zero_point;
     zero_pairs[i] = (zero_point & 0xFFFF) | zero_point << 24;
   }
   size_t starts[kChunkRows / kMaxRows + 1];  // split evenly: 13 = 6 + 7
@@ -286,7 +277,7 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
           .steps = steps,
           .groups = groups,
           .row_scale = args.row_scale + first_row + row,
-          .zero_pairs = any_zero_point ? zero_pairs + row : nullptr,
+          .zero_pairs = zero_pairs + row,
           .column_scale = args.column_scale + column,
           .column_sum = args.column_sum + column,
           .bias = args.bias != nullptr ? args.bias + column : nullptr,
