@@ -43,6 +43,15 @@ def weights(output):
     return (Path(output) / "model.safetensors").read_bytes()
 
 
+def tensors(output):
+    """The bytes of every tensor by name."""
+    data = weights(output)
+    size = int.from_bytes(data[:8], "little")
+    header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
+    header.pop("__metadata__", None)
+    return {name: body[slice(*facts["data_offsets"])] for name, facts in header.items()}
+
+
 def log(output):
     return [json.loads(line) for line in (Path(output) / "training_log.jsonl").read_text().splitlines()]
 
