@@ -12,15 +12,10 @@
 // Register tile: kRows × kTiles × 2 sums ≤ 24 zmm, 2·kTiles weights, 1 broadcast. Few rows run several tiles at once,
 // for vpdpbusd needs 10 independent sums (latency 5, two ports).
 //
-// vpdpbusd wants unsigned × signed: a_u8 = a_s8 + 128, so the sums start at −128·Σ w, the same for every row. What is
-// left, −zp·Σ w, is one vpdpwssd on 16-bit halves: with c = −Σ w = 256·h + l, |c| < 2²³ and l in [0, 255],
-// l·zp + h·(256·zp) is exact, for 256·zp fits int16. The pairs (zp, 256·zp) are made once per chunk of rows.
-//
 // Weights of a real model come from the last-level cache or from memory, where nothing but an early request hides the
 // latency: while a tile is multiplied, its row blocks share the fetching of the next one (after the last tile, of what
 // lies behind the matrix: in a model file, mostly the next matrix).
-#include "kernels.h"
-#include "simd/x86.h"
+#include "gemm_s8/avx512.h"
 
 #if !defined(__AVX512VNNI__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
 #error "compile with -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni"
@@ -53,24 +48,6 @@ struct Block {
   __mmask16 last_mask;  // the valid columns of the last tile
 };
 
-// What a tile adds to the sums: −128·Σ w where they start, and −Σ w as pairs of int16 for the zero points.
-struct Correction {
-  __m512i start[2];
-  __m512i pairs;
-};
-
-[[gnu::always_inline]] inline Correction correction_of(const int32_t* column_sum) {
-  const __m512i c = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(column_sum));
-  const __m512i start = _mm512_slli_epi32(c, 7);
-  return {
-      // Partial sum 2j starts with the number, 2j + 1 with 0.
-      .start = {_mm512_cvtepu32_epi64(_mm512_castsi512_si256(start)),
-                _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(start, 1))},
-      .pairs = _mm512_or_si512(_mm512_and_si512(c, _mm512_set1_epi32(0xFF)),
-                               _mm512_and_si512(_mm512_slli_epi32(c, 8), _mm512_set1_epi32(~0xFFFF))),
-  };
-}
-
 // Held in a register: gcc 12 otherwise loads a vector again for every row.
 [[gnu::always_inline]] inline __m512i load_once(const char* p) {
   __m512i vector = _mm512_loadu_si512(p);
@@ -82,11 +59,6 @@ struct Correction {
 // before and after each _mm512_dpbusd_epi32, and then spills.
 [[gnu::always_inline]] inline void multiply_add(__m512i& sums, __m512i rows, __m512i weights) {
   asm("vpdpbusd\t{%2, %1, %0|%0, %1, %2}" : "+v"(sums) : "v"(rows), "v"(weights));
-}
-
-// sums += Σ of 2 products of int16 per lane.
-[[gnu::always_inline]] inline void multiply_add_pairs(__m512i& sums, __m512i a, __m512i b) {
-  asm("vpdpwssd\t{%2, %1, %0|%0, %1, %2}" : "+v"(sums) : "v"(a), "v"(b));
 }
 
 // The addresses of a block on their way through k: a register per five rows, for x86 scales an index by 1, 2 and 4.
@@ -173,19 +145,14 @@ template <int kRows, int kTiles>
   for (int t = 0; t < kTiles; ++t) {
     const size_t column = (group * kTiles + t) * kTileColumns;
     const bool last = t == kTiles - 1 && group + 1 == block.groups;
-    const __mmask16 mask = last ? block.last_mask : static_cast<__mmask16>(0xFFFF);
-    const __m512i pairs = correction_of(block.column_sum + column).pairs;
-    const __m512 column_scale = _mm512_loadu_ps(block.column_scale + column);
-    // −0 added to a number is that number, its sign included.
-    const __m512 bias = block.bias != nullptr ? _mm512_loadu_ps(block.bias + column) : _mm512_set1_ps(-0.0f);
+    const Columns columns(correction_of(block.column_sum + column).pairs, block.column_scale + column,
+                          block.bias != nullptr ? block.bias + column : nullptr,
+                          last ? block.last_mask : static_cast<__mmask16>(0xFFFF));
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
-      __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(sums[r][t][0], even, sums[r][t][1]),
-                                     _mm512_permutex2var_epi32(sums[r][t][0], odd, sums[r][t][1]));
-      multiply_add_pairs(sum, pairs, _mm512_set1_epi32(static_cast<int>(block.zero_pairs[r])));
-      const __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(block.row_scale[r]));
-      const __m512 result = _mm512_maskz_add_ps(mask, _mm512_mul_ps(value, column_scale), bias);
-      _mm512_storeu_ps(block.out + r * block.out_stride + column, result);
+      const __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(sums[r][t][0], even, sums[r][t][1]),
+                                           _mm512_permutex2var_epi32(sums[r][t][0], odd, sums[r][t][1]));
+      columns.write(sum, block.zero_pairs[r], block.row_scale[r], block.out + r * block.out_stride + column);
     }
   }
 }
@@ -195,11 +162,14 @@ template <int kRows, int kTiles>
   __m512i sums[kRows][kTiles][2];
 #pragma GCC unroll 4
   for (int t = 0; t < kTiles; ++t) {
-    const Correction correction = correction_of(block.column_sum + (group * kTiles + t) * kTileColumns);
+    const __m512i start = correction_of(block.column_sum + (group * kTiles + t) * kTileColumns).start;
+    // Partial sum 2j starts with the number, 2j + 1 with 0.
+    const __m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(start));
+    const __m512i high = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(start, 1));
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
-      sums[r][t][0] = correction.start[0];
-      sums[r][t][1] = correction.start[1];
+      sums[r][t][0] = low;
+      sums[r][t][1] = high;
     }
   }
   Walk<kRows, kTiles> walk(block, group);
@@ -246,8 +216,7 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
   uint32_t zero_pairs[kChunkRows];
   const bool near = tiles * steps * kStepBytes <= kNearBytes;
   for (size_t i = 0; i < m; ++i) {
-    const auto zero_point = static_cast<uint32_t>(args.zero_point[first_row + i]);
-    zero_pairs[i] = (zero_point & 0xFFFF) | zero_point << 24;
+    zero_pairs[i] = zero_pair(args.zero_point[first_row + i]);
   }
   size_t starts[kChunkRows / kMaxRows + 1];  // split evenly: 13 = 6 + 7
   for (size_t b = 0; b <= row_blocks; ++b) {

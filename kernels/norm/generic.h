@@ -44,7 +44,7 @@ KINGLET_INLINE void add_norm_rows(const AddNorm& args, size_t first) {
     return;
   }
 
-  Floats<32> means[kRows], inverses[kRows];
+  Floats<32> means[kRows] = {}, inverses[kRows] = {};
   if (layer) {
     const float inverse_n = 1.0f / static_cast<float>(args.n);
     Floats<32> squares[kRows];
