@@ -59,6 +59,8 @@ std::unique_ptr<Command> make_fill_mask_command();
 std::unique_ptr<Command> make_rerank_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_bench_command();
+std::unique_ptr<Command> make_finetune_command();
+std::unique_ptr<Command> make_distill_command();
 
 // The command line that this process was started with, as a shell takes it.
 std::string command_line();

@@ -94,6 +94,17 @@ std::string without_articles(const std::string& text) {
   return out;
 }
 
+// Where the character of that number begins; kNoPlace when the text has none.
+size_t byte_of_character(const std::string& text, uint64_t character) {
+  size_t at = 0;
+  const Source source({}, text);
+  while (character > 0 && at < text.size()) {
+    decode(source, text.size(), at);
+    --character;
+  }
+  return character == 0 ? at : kNoPlace;
+}
+
 double f1_of(const std::vector<std::string>& truth, const std::vector<std::string>& predicted) {
   if (truth.empty() || predicted.empty()) {
     return truth.empty() && predicted.empty() ? 1.0 : 0.0;
@@ -134,6 +145,10 @@ QuestionSet read_squad(const std::filesystem::path& path) {
         question.context = set.contexts.size() - 1;
         for (const Place& answer : entry.get("answers").list()) {
           question.answers.push_back(answer.get("text").text());
+          const auto start = answer.json->find("answer_start");
+          question.begins.push_back(start != answer.json->end() && start->is_number_unsigned()
+                                        ? byte_of_character(set.contexts.back(), start->get<uint64_t>())
+                                        : kNoPlace);
         }
         set.has_impossible = set.has_impossible || question.answers.empty();
         set.questions.push_back(std::move(question));

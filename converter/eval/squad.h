@@ -1,6 +1,8 @@
 // Questions in SQuAD form, and how well an answer agrees with the truth: evaluate-v2.0.py of the data set.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -8,10 +10,13 @@
 
 namespace kinglet::eval {
 
+constexpr size_t kNoPlace = SIZE_MAX;
+
 struct Question {
   std::string id, question;
   size_t context = 0;                // index in QuestionSet.contexts
   std::vector<std::string> answers;  // none: the context has no answer
+  std::vector<size_t> begins;        // of the answers, in bytes of the context; kNoPlace where answer_start is not there
 };
 
 struct QuestionSet {

@@ -35,6 +35,22 @@ void refuse_foreign(const StoredTensor& stored) {
   }
 }
 
+}  // namespace
+
+std::string strip_wrappers(std::string name) {
+  bool stripped = true;
+  while (stripped) {
+    stripped = false;
+    for (const std::string_view wrapper : {"module.", "_orig_mod.", "model."}) {
+      if (name.starts_with(wrapper)) {
+        name.erase(0, wrapper.size());
+        stripped = true;
+      }
+    }
+  }
+  return name;
+}
+
 std::string canonical_name(const std::string& given, const std::vector<std::string>& prefixes) {
   std::string name = strip_wrappers(given);
   for (const std::string& prefix : prefixes) {
@@ -47,22 +63,6 @@ std::string canonical_name(const std::string& given, const std::vector<std::stri
        {std::pair<std::string_view, std::string_view>{"LayerNorm.gamma", "weight"}, {"LayerNorm.beta", "bias"}}) {
     if (name.ends_with(old_end)) {
       name.replace(name.rfind('.') + 1, std::string::npos, new_end);
-    }
-  }
-  return name;
-}
-
-}  // namespace
-
-std::string strip_wrappers(std::string name) {
-  bool stripped = true;
-  while (stripped) {
-    stripped = false;
-    for (const std::string_view wrapper : {"module.", "_orig_mod.", "model."}) {
-      if (name.starts_with(wrapper)) {
-        name.erase(0, wrapper.size());
-        stripped = true;
-      }
     }
   }
   return name;

@@ -16,6 +16,10 @@ namespace kinglet::convert {
 // A tensor's name without what wrappers put before it: "module.", "_orig_mod.", "model.", in any order.
 std::string strip_wrappers(std::string name);
 
+// A tensor's name as families know it: without wrappers, without the first of the prefixes that fits, and with weight
+// and bias for the old LayerNorm.gamma and .beta.
+std::string canonical_name(const std::string& given, const std::vector<std::string>& prefixes);
+
 class Weights {
  public:
   // Strips what wrappers put before names, and then the first of the family's own

@@ -13,7 +13,8 @@ namespace kinglet::convert {
 
 namespace {
 
-constexpr size_t kEntries = 64;
+constexpr size_t kEntries = 1024;
+constexpr int kLevels = 8;  // of folders inside one another
 constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
 
 std::array<std::atomic<const char*>, kEntries> entries;
@@ -28,6 +29,14 @@ void remove_files(int signal) {
   for (auto& entry : entries) {
     if (const char* path = entry.load()) {
       unlink(path);
+    }
+  }
+  // Folders go when they are empty, inner ones first: in whatever order they stand, each round removes one level.
+  for (int level = 0; level < kLevels; ++level) {
+    for (auto& entry : entries) {
+      if (const char* path = entry.load()) {
+        rmdir(path);
+      }
     }
   }
   // The handler was installed with SA_RESETHAND: raising it again does what it would have done.

@@ -9,6 +9,9 @@ install(TARGETS ${kinglet_libraries} EXPORT kinglet-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   COMPONENT development FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+if(TARGET kinglet_train)
+  install(TARGETS kinglet_train RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT training)
+endif()
 if(TARGET kinglet_cli)
   install(TARGETS kinglet_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
 endif()
