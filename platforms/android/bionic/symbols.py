@@ -22,6 +22,7 @@ LIST = pathlib.Path(__file__).with_name("api24.txt")
 # glibc's name: bionic's name for the same thing, made by its own headers.
 OTHER_NAMES = {
     "__errno_location": "__errno",
+    "__getauxval": "getauxval",  # from libgcc, whose part the NDK does otherwise
 }
 # What the C library's start files and the linker bring along, weak on both sides.
 OF_THE_TOOLCHAIN = {"__cxa_finalize", "__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable"}
