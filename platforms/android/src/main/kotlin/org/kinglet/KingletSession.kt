@@ -237,7 +237,7 @@ public class KingletSession internal constructor(
     /** Frees the session. */
     override fun close() {
         // Again and again: a call that is only about to begin does not see a cancellation.
-        while (!lock.tryLock(2, TimeUnit.MILLISECONDS)) cancel()
+        lockWhile { cancel() }
         try {
             val freed = synchronized(guard) { handle.also { handle = 0 } }
             if (freed != 0L) Native.closeSession(freed)
@@ -257,7 +257,7 @@ public class KingletSession internal constructor(
 
     /** Runs a block with the session to itself. Throws CANCELLED where [cancellation] was requested before a call. */
     internal fun <T> exclusively(cancellation: Cancellation, block: KingletSession.() -> T): T {
-        while (!lock.tryLock(5, TimeUnit.MILLISECONDS)) stopIf(cancellation)
+        lockWhile { stopIf(cancellation) }
         var outer: Cancellation? = null
         try {
             synchronized(guard) {
@@ -277,6 +277,23 @@ public class KingletSession internal constructor(
         cancellation.requested = true
         synchronized(guard) {
             if (handle != 0L && running === cancellation) Native.cancel(handle)
+        }
+    }
+
+    /** Takes the lock, and does something every other millisecond until it is free. Interruptions are kept for later. */
+    private inline fun lockWhile(waiting: () -> Unit) {
+        var interrupted = false
+        try {
+            while (true) {
+                try {
+                    if (lock.tryLock(2, TimeUnit.MILLISECONDS)) return
+                } catch (_: InterruptedException) {
+                    interrupted = true
+                }
+                waiting()
+            }
+        } finally {
+            if (interrupted) Thread.currentThread().interrupt()
         }
     }
 

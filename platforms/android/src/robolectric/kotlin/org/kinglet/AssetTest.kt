@@ -22,6 +22,14 @@ class AssetTest {
     private fun descriptor(file: File, offset: Long, length: Long): AssetFileDescriptor =
         AssetFileDescriptor(ParcelFileDescriptor.open(file, ParcelFileDescriptor.MODE_READ_ONLY), offset, length)
 
+    /** The class to compile against is of a time when descriptors were no Closeable. */
+    private fun <T> AssetFileDescriptor.use(body: (AssetFileDescriptor) -> T): T =
+        try {
+            body(this)
+        } finally {
+            close()
+        }
+
     @Test
     fun `an asset of known and of unknown length`() {
         val bytes = File(path).readBytes()

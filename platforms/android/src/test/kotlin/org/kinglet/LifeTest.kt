@@ -96,6 +96,15 @@ class LifeTest {
     }
 
     @Test
+    fun `an interrupted thread closes too`() = KingletModel.open(path).use { model ->
+        val session = model.newSession()
+        Thread.currentThread().interrupt()
+        session.close()
+        assertTrue(Thread.interrupted())
+        closed("session") { session.embed("a") }
+    }
+
+    @Test
     fun `coroutines`() = KingletModel.open(path).use { model ->
         model.newSession().use { session ->
             runBlocking {
