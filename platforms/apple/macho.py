@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Compiles and links the Swift package's C++ sources as a dynamic library for macOS on 64-bit Arm, with zig's clang, its
-macOS headers and linker, on any machine; then looks at what came out.
+"""Compiles and links the Swift package's C++ sources as a dynamic library for macOS on 64-bit Arm, with zig's clang,
+its macOS headers and linker, on any machine; then looks at what came out.
 
-    platforms/apple/macho.py PACKAGE FOLDER     PACKAGE: written by platforms/apple/package; FOLDER: for objects and library
+    platforms/apple/macho.py PACKAGE FOLDER
 
-Needs ziglang, a Python package (pip install ziglang==0.13.0). Checks: every source compiles without a warning; the
-library is a Mach-O file for arm64 that needs libSystem alone and nothing of C++; it exports kinglet.h; the kernels for each
-processor are in it, and none of its functions fuses a product with a sum.
+PACKAGE is what platforms/apple/package wrote, FOLDER is for objects and library. Needs ziglang, a Python package
+(pip install ziglang==0.13.0). Checks: every source compiles without a warning; the library is a Mach-O file for arm64
+that needs libSystem alone and nothing of C++; it exports kinglet.h; the kernels for each processor are in it, and none
+of its functions fuses a product with a sum.
 """
 
 import concurrent.futures
@@ -34,8 +35,9 @@ FUSED = {
 def compile_one(core, source, out):
     target = out / (str(source.relative_to(core)).replace("/", "_") + ".o")
     includes = [f"-I{core / folder}" for folder in ("runtime", "kernels", "include")]
-    command = [*ZIG, "c++", *TARGET, "-std=c++20", "-O1", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-Wall",
-               "-Wextra", "-Werror", '-DKINGLET_VERSION="0.1.0"', "-DNDEBUG", *includes, "-isystem", core / "generated",
+    command = [*ZIG, "c++", *TARGET, "-std=c++20", "-O1", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden",
+               "-Wall", "-Wextra", "-Werror",
+               '-DKINGLET_VERSION="0.1.0"', "-DNDEBUG", *includes, "-isystem", core / "generated",
                "-isystem", core, "-c", source, "-o", target]
     result = subprocess.run(command, capture_output=True, text=True)
     return target, result.stderr if result.returncode != 0 else ""
@@ -90,7 +92,8 @@ def main():
     wanted = {"_" + name for name in re.findall(r"^KINGLET_API [\w \*]*?(kinglet_\w+)\(", header, re.MULTILINE)}
     problems = [f"does not export {name}" for name in sorted(wanted - exported)]
     problems += [f"needs {name}" for name in needed if not name.startswith("/usr/lib/libSystem")]
-    problems += [f"needs the C++ function {name}" for name in sorted(undefined) if name.startswith(("__Z", "___cxa", "___gxx"))]
+    problems += [f"needs the C++ function {name}" for name in sorted(undefined)
+                 if name.startswith(("__Z", "___cxa", "___gxx"))]
     for what, (mask, value) in NEWER.items():
         if not any(word & mask == value for word in code):
             problems.append(f"has no {what}: the kernels for newer processors are missing")

@@ -64,7 +64,8 @@ public class Same {
           offsets.add(token.getBegin() < 0 ? "null" : "[" + token.getBegin() + "," + token.getEnd() + "]");
         }
         for (float number : session.embed(text.toString())) numbers.add("" + (double) number);
-        System.out.println("{\\"ids\\":[" + ids + "],\\"offsets\\":[" + offsets + "],\\"embedding\\":[" + numbers + "]}");
+        System.out.println("{\\"ids\\":[" + ids + "],\\"offsets\\":[" + offsets + "],"
+            + "\\"embedding\\":[" + numbers + "]}");
       }
     }
   }

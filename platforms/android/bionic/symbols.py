@@ -5,8 +5,8 @@
     symbols.py extract BIONIC >api24.txt     writes the list anew; BIONIC is a clone of AOSP's platform/bionic
 
 The list is a fact about bionic, for 64-bit Arm: all that libc, libm and libdl export to apps, from their map files.
-Debian's compiler makes calls by glibc's names where bionic's headers make the same call by another; those are listed here
-with what bionic has in their place.
+Debian's compiler makes calls by glibc's names where bionic's headers make the same call by another; those are listed
+here with what bionic has in their place.
 """
 
 import argparse
@@ -75,7 +75,8 @@ def check(nm, libraries):
     known = {line for line in LIST.read_text().splitlines() if not line.startswith("#")}
     status = 0
     for library in libraries:
-        output = subprocess.run([nm, "-D", "--undefined-only", library], check=True, capture_output=True, text=True).stdout
+        command = [nm, "-D", "--undefined-only", library]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         names = {line.split()[-1].split("@")[0] for line in output.splitlines()}
         missing = sorted(n for n in names - OF_THE_TOOLCHAIN if OTHER_NAMES.get(n, n) not in known)
         if not names:

@@ -42,8 +42,12 @@ bool load_classes(JNIEnv* env) {
   return exception_constructor != nullptr;
 }
 
-jclass string_class() { return strings_class; }
-jclass object_class() { return objects_class; }
+jclass string_class() {
+  return strings_class;
+}
+jclass object_class() {
+  return objects_class;
+}
 
 void throw_no_memory(JNIEnv* env) {
   throw_status(env, KINGLET_OUT_OF_MEMORY, "no memory for the texts or results of a call");
@@ -53,13 +57,11 @@ void throw_status(JNIEnv* env, kinglet_status status, const char* message) {
   if (env->ExceptionCheck()) {
     return;
   }
-  const jstring text =
-      new_string(env, message != nullptr && *message != 0 ? message : kinglet_status_name(status));
+  const jstring text = new_string(env, message != nullptr && *message != 0 ? message : kinglet_status_name(status));
   if (text == nullptr) {
     return;
   }
-  const jobject exception =
-      env->NewObject(exception_class, exception_constructor, static_cast<jint>(status), text);
+  const jobject exception = env->NewObject(exception_class, exception_constructor, static_cast<jint>(status), text);
   if (exception != nullptr) {
     env->Throw(static_cast<jthrowable>(exception));
   }
@@ -80,7 +82,9 @@ jstring new_string(JNIEnv* env, const char* text, size_t size) {
   return env->NewString(units.data(), static_cast<jsize>(count));
 }
 
-jstring new_string(JNIEnv* env, const char* text) { return new_string(env, text, strlen(text)); }
+jstring new_string(JNIEnv* env, const char* text) {
+  return new_string(env, text, strlen(text));
+}
 
 jstring token_text(JNIEnv* env, const kinglet_model* model, int32_t id) {
   constexpr size_t kSmall = 256;
@@ -218,7 +222,8 @@ bool Inputs::read(JNIEnv* env, jobjectArray texts, jobjectArray pairs, jobjectAr
   for (jsize i = 0; i < count; ++i) {
     kinglet_input item = {};
     size_t type_count = 0;
-    const jobject text = element(texts, i), pair = element(pairs, i), own = element(ids, i), types = element(type_ids, i);
+    const jobject text = element(texts, i), pair = element(pairs, i), own = element(ids, i),
+                  types = element(type_ids, i);
     const bool good = add_text(env, static_cast<jstring>(text), &item.text, &item.text_length) &&
                       add_text(env, static_cast<jstring>(pair), &item.pair, &item.pair_length) &&
                       add_numbers(env, static_cast<jintArray>(own), &item.ids, &item.id_count) &&

@@ -5,7 +5,9 @@
 namespace kinglet::jni {
 namespace {
 
-kinglet_model* model_of(jlong handle) { return reinterpret_cast<kinglet_model*>(handle); }
+kinglet_model* model_of(jlong handle) {
+  return reinterpret_cast<kinglet_model*>(handle);
+}
 
 // The handle of a model that is open, or 0 with an exception behind.
 jlong opened(JNIEnv* env, kinglet_status status, kinglet_model* model) {
@@ -17,7 +19,9 @@ jlong opened(JNIEnv* env, kinglet_status status, kinglet_model* model) {
   return 0;
 }
 
-jstring version(JNIEnv* env, jclass) { return new_string(env, kinglet_version()); }
+jstring version(JNIEnv* env, jclass) {
+  return new_string(env, kinglet_version());
+}
 
 jstring isa(JNIEnv* env, jclass) {
   const char* name = kinglet_isa();
@@ -54,7 +58,9 @@ jlong open_memory(JNIEnv* env, jclass, jobject buffer) {
   return opened(env, status, model);
 }
 
-void close_model(JNIEnv*, jclass, jlong handle) { kinglet_model_close(model_of(handle)); }
+void close_model(JNIEnv*, jclass, jlong handle) {
+  kinglet_model_close(model_of(handle));
+}
 
 jobjectArray names(JNIEnv* env, const kinglet_model* model, uint32_t count,
                    const char* (*name)(const kinglet_model*, uint32_t)) {
@@ -80,14 +86,10 @@ jobjectArray model_info(JNIEnv* env, jclass, jlong handle) {
     throw_status(env, status, kinglet_model_message(model));
     return nullptr;
   }
-  const int32_t numbers[] = {static_cast<int32_t>(info.task),
-                             static_cast<int32_t>(info.scoring),
-                             static_cast<int32_t>(info.max_length),
-                             static_cast<int32_t>(info.vocabulary),
-                             static_cast<int32_t>(info.type_count),
-                             static_cast<int32_t>(info.label_count),
-                             static_cast<int32_t>(info.embedding_size),
-                             info.has_tokenizer};
+  const int32_t numbers[] = {static_cast<int32_t>(info.task),           static_cast<int32_t>(info.scoring),
+                             static_cast<int32_t>(info.max_length),     static_cast<int32_t>(info.vocabulary),
+                             static_cast<int32_t>(info.type_count),     static_cast<int32_t>(info.label_count),
+                             static_cast<int32_t>(info.embedding_size), info.has_tokenizer};
   const jobjectArray facts = env->NewObjectArray(6, object_class(), nullptr);
   if (facts == nullptr) {
     return nullptr;
@@ -95,12 +97,24 @@ jobjectArray model_info(JNIEnv* env, jclass, jlong handle) {
   for (int i = 0; i < 6 && !env->ExceptionCheck(); ++i) {
     jobject fact = nullptr;
     switch (i) {
-      case 0: fact = new_ints(env, numbers, sizeof(numbers) / sizeof(*numbers)); break;
-      case 1: fact = new_string(env, info.architecture); break;
-      case 2: fact = new_string(env, info.precision); break;
-      case 3: fact = names(env, model, info.label_count, kinglet_model_label); break;
-      case 4: fact = names(env, model, info.output_count, kinglet_model_output_name); break;
-      default: fact = names(env, model, info.prompt_count, kinglet_model_prompt_name); break;
+      case 0:
+        fact = new_ints(env, numbers, sizeof(numbers) / sizeof(*numbers));
+        break;
+      case 1:
+        fact = new_string(env, info.architecture);
+        break;
+      case 2:
+        fact = new_string(env, info.precision);
+        break;
+      case 3:
+        fact = names(env, model, info.label_count, kinglet_model_label);
+        break;
+      case 4:
+        fact = names(env, model, info.output_count, kinglet_model_output_name);
+        break;
+      default:
+        fact = names(env, model, info.prompt_count, kinglet_model_prompt_name);
+        break;
     }
     if (!env->ExceptionCheck()) {
       env->SetObjectArrayElement(facts, i, fact);
@@ -115,7 +129,9 @@ jstring token(JNIEnv* env, jclass, jlong handle, jint id) {
   return text != nullptr ? new_string(env, text, length) : nullptr;
 }
 
-jstring model_token_text(JNIEnv* env, jclass, jlong handle, jint id) { return token_text(env, model_of(handle), id); }
+jstring model_token_text(JNIEnv* env, jclass, jlong handle, jint id) {
+  return token_text(env, model_of(handle), id);
+}
 
 void self_test(JNIEnv* env, jclass, jlong handle) {
   if (const kinglet_status status = kinglet_model_self_test(model_of(handle)); status != KINGLET_OK) {

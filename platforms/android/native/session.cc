@@ -28,7 +28,9 @@ struct Session {
   }
 };
 
-Session& session_of(jlong handle) { return *reinterpret_cast<Session*>(handle); }
+Session& session_of(jlong handle) {
+  return *reinterpret_cast<Session*>(handle);
+}
 
 bool check(JNIEnv* env, const Session& session, kinglet_status status) {
   if (status != KINGLET_OK) {
@@ -75,8 +77,7 @@ jlong create_session(JNIEnv* env, jclass, jlong model, jint threads, jint max_le
   options.document_tokens = static_cast<uint32_t>(document_tokens);
   options.top_k = static_cast<uint32_t>(top_k);
   const kinglet_status status = kinglet_session_create(session->model, &options, &session->handle);
-  if (check(env, *session, status) &&
-      check(env, *session, kinglet_model_get_info(session->model, &session->info))) {
+  if (check(env, *session, status) && check(env, *session, kinglet_model_get_info(session->model, &session->info))) {
     return reinterpret_cast<jlong>(session);
   }
   session->~Session();
@@ -90,7 +91,9 @@ void close_session(JNIEnv*, jclass, jlong handle) {
   free(&session);
 }
 
-void cancel(JNIEnv*, jclass, jlong handle) { kinglet_session_cancel(session_of(handle).handle); }
+void cancel(JNIEnv*, jclass, jlong handle) {
+  kinglet_session_cancel(session_of(handle).handle);
+}
 
 jlong session_memory(JNIEnv*, jclass, jlong handle) {
   return static_cast<jlong>(kinglet_session_memory(session_of(handle).handle));
@@ -224,8 +227,9 @@ jfloatArray classify(JNIEnv* env, jclass, jlong handle, jobjectArray texts, jobj
   }
   float* scores = session.numbers.data();
   float* logits = scores + count * labels;
-  if (!check(env, session, kinglet_classify(session.handle, session.inputs.data(), count, scores, logits,
-                                            session.truncated.data()))) {
+  if (!check(
+          env, session,
+          kinglet_classify(session.handle, session.inputs.data(), count, scores, logits, session.truncated.data()))) {
     return nullptr;
   }
   float* rows = logits + count * labels;
@@ -250,8 +254,7 @@ jfloatArray rerank(JNIEnv* env, jclass, jlong handle, jobjectArray texts) {
     return nullptr;
   }
   const kinglet_input* inputs = session.inputs.data();
-  return check(env, session,
-               kinglet_rerank(session.handle, inputs, inputs + 1, count, session.numbers.data(), nullptr))
+  return check(env, session, kinglet_rerank(session.handle, inputs, inputs + 1, count, session.numbers.data(), nullptr))
              ? new_floats(env, session.numbers.data(), count)
              : nullptr;
 }
@@ -316,7 +319,8 @@ jintArray answer(JNIEnv* env, jclass, jlong handle, jstring question, jstring co
   bool good = true;
   for (size_t i = 0; good && i < count; ++i) {
     good = session.packed.push(static_cast<int32_t>(answers[i].span.begin)) &&
-           session.packed.push(static_cast<int32_t>(answers[i].span.end)) && session.packed.push(bits(answers[i].score));
+           session.packed.push(static_cast<int32_t>(answers[i].span.end)) &&
+           session.packed.push(bits(answers[i].score));
   }
   return packed(env, session, good);
 }

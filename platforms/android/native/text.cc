@@ -6,8 +6,12 @@ namespace {
 
 constexpr uint32_t kReplacement = 0xFFFD;
 
-bool is_high(uint32_t unit) { return (unit & 0xFC00) == 0xD800; }
-bool is_low(uint32_t unit) { return (unit & 0xFC00) == 0xDC00; }
+bool is_high(uint32_t unit) {
+  return (unit & 0xFC00) == 0xD800;
+}
+bool is_low(uint32_t unit) {
+  return (unit & 0xFC00) == 0xDC00;
+}
 
 char* put(uint32_t code, char* out) {
   if (code < 0x80) {

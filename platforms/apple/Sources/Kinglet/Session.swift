@@ -4,9 +4,9 @@ import Dispatch
 
 /// Computes with a ``Model``.
 ///
-/// Calls are `async`: they run one after another on a queue of the session's own, and are cancelled with their task. A
-/// session keeps its model and is freed with the last reference to it. All functions throw ``KingletError`` for what the
-/// model or its settings refuse, and `CancellationError`.
+/// Calls are `async`: they run one after another on a queue of the session's own, and are cancelled with their task.
+/// A session keeps its model and is freed with the last reference to it. All functions throw ``KingletError`` for what
+/// the model or its settings refuse, and `CancellationError`.
 public final class Session: @unchecked Sendable {
     /// Settings of a session. None changes a result of an int8 model, but for `maxLength` and `prompt`.
     public struct Options: Sendable, Equatable {
@@ -38,7 +38,8 @@ public final class Session: @unchecked Sendable {
     /// Plans and allocates all that inference needs. Throws ``KingletError``.
     public init(_ model: Model, options: Options = Options()) throws {
         guard options.threads >= 1, options.batch >= 1, options.maxLength >= 0, options.topK >= 0 else {
-            throw KingletError(.invalidArgument, "options: threads and batch are at least 1, maxLength and topK at least 0")
+            throw KingletError(
+                .invalidArgument, "options: threads and batch are at least 1, maxLength and topK at least 0")
         }
         self.model = model
         self.options = options

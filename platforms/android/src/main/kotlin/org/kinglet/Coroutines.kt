@@ -12,12 +12,12 @@ import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 
 /**
- * Runs calls of a session on a thread of [dispatcher] and suspends meanwhile: `session.await { embed(text) }`. The block
- * has the session to itself.
+ * Runs calls of a session on a thread of [dispatcher] and suspends meanwhile: `session.await { embed(text) }`. The
+ * block has the session to itself.
  *
  * When the coroutine is cancelled, the call in progress ends soon, and so does this function, with the coroutine's
- * [CancellationException], after the call has ended: nothing goes on behind its back. Calls of others on the same session
- * are not touched.
+ * [CancellationException], after the call has ended: nothing goes on behind its back. Calls of others on the same
+ * session are not touched.
  */
 public suspend fun <T> KingletSession.await(
     dispatcher: CoroutineDispatcher = Dispatchers.Default,

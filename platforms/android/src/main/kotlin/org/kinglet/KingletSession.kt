@@ -280,7 +280,7 @@ public class KingletSession internal constructor(
         }
     }
 
-    /** Takes the lock, and does something every other millisecond until it is free. Interruptions are kept for later. */
+    /** Takes the lock; does something every other millisecond until it is free. Interruptions are kept for later. */
     private inline fun lockWhile(waiting: () -> Unit) {
         var interrupted = false
         try {
@@ -298,7 +298,9 @@ public class KingletSession internal constructor(
     }
 
     private fun stopIf(cancellation: Cancellation?) {
-        if (cancellation != null && cancellation.requested) throw KingletException(Status.CANCELLED.ordinal, "cancelled")
+        if (cancellation != null && cancellation.requested) {
+            throw KingletException(Status.CANCELLED.ordinal, "cancelled")
+        }
     }
 
     private inline fun <T> call(block: (Long) -> T): T = lock.withLock {

@@ -35,12 +35,14 @@ internal object Native {
 
     @JvmStatic
     external fun embed(
-        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?, typeIds: Array<IntArray?>?,
+        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?,
+        typeIds: Array<IntArray?>?,
     ): FloatArray
 
     @JvmStatic
     external fun embedInto(
-        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?, typeIds: Array<IntArray?>?,
+        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?,
+        typeIds: Array<IntArray?>?,
         into: FloatBuffer, offset: Int,
     )
 
@@ -48,7 +50,8 @@ internal object Native {
 
     @JvmStatic
     external fun classify(
-        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?, typeIds: Array<IntArray?>?,
+        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?,
+        typeIds: Array<IntArray?>?,
     ): FloatArray
 
     @JvmStatic external fun rerank(session: Long, texts: Array<String?>): FloatArray
@@ -64,12 +67,14 @@ internal object Native {
 
     @JvmStatic
     external fun fillMask(
-        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?, typeIds: Array<IntArray?>?,
+        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?,
+        typeIds: Array<IntArray?>?,
         topK: Int,
     ): IntArray
 
     @JvmStatic
     external fun encode(
-        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?, typeIds: Array<IntArray?>?,
+        session: Long, texts: Array<String?>?, pairs: Array<String?>?, ids: Array<IntArray?>?,
+        typeIds: Array<IntArray?>?,
     ): Array<Any>
 }

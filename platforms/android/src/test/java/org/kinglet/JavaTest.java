@@ -16,8 +16,8 @@ public class JavaTest {
              KingletSession session = model.newSession(new SessionOptions(2, 64))) {
             Classification result = session.classify("a fine film");
             assertTrue(model.getInfo().getLabels().contains(result.getLabel()));
-            List<Classification> all =
-                session.classifyInputs(Arrays.asList(Input.text("a"), Input.pair("a", "b"), Input.ids(new int[] {1, 2})));
+            List<Input> inputs = Arrays.asList(Input.text("a"), Input.pair("a", "b"), Input.ids(new int[] {1, 2}));
+            List<Classification> all = session.classifyInputs(inputs);
             assertEquals(3, all.size());
             for (Map.Entry<String, Float> score : result.getScores().entrySet()) {
                 assertTrue(score.getValue() <= result.getScore());

@@ -1,4 +1,4 @@
-// What a call costs over the C API: MiniLM, 8 tokens, both in turn. Run by platforms/android/measure, not with the tests.
+// What a call costs over the C API: MiniLM, 8 tokens, both in turn. Run by platforms/android/measure, not by itself.
 package org.kinglet
 
 import org.junit.Assert.assertEquals
@@ -37,8 +37,9 @@ class CallCost {
                 }
                 // Paired differences: both of a pair met the same machine.
                 val over = LongArray(calls) { here[it] - there[it] }.sorted()[calls / 2]
-                println("call: Kotlin ${here.sorted()[calls / 2] / 1000.0} us, C ${there.sorted()[calls / 2] / 1000.0} us, " +
-                    "median of the differences ${over / 1000.0} us")
+                val kotlin = here.sorted()[calls / 2] / 1000.0
+                val c = there.sorted()[calls / 2] / 1000.0
+                println("call: Kotlin $kotlin us, C $c us, median of the differences ${over / 1000.0} us")
             }
         }
     }

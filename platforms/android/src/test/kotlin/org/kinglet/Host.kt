@@ -54,7 +54,8 @@ internal object Host {
         val wanted = expected.toList()
         assertEquals("$what: how many", wanted.size, actual.size)
         for (i in actual.indices) {
-            if (wanted[i].toRawBits() != actual[i].toRawBits()) fail("$what: number $i is ${actual[i]}, not ${wanted[i]}")
+            val same = wanted[i].toRawBits() == actual[i].toRawBits()
+            if (!same) fail("$what: number $i is ${actual[i]}, not ${wanted[i]}")
         }
     }
 

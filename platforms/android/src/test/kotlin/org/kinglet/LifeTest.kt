@@ -54,7 +54,9 @@ class LifeTest {
             threads.submit(Callable {
                 repeat(20) {
                     assertEquals(expected, shared.embed(Host.texts).map { vector -> vector.toList() })
-                    if (i % 2 == 0) model.newSession().use { own -> assertEquals(expected[3], own.embed(Host.texts[3]).toList()) }
+                    if (i % 2 == 0) {
+                        model.newSession().use { own -> assertEquals(expected[3], own.embed(Host.texts[3]).toList()) }
+                    }
                 }
             })
         }
@@ -141,7 +143,8 @@ class LifeTest {
         val bytes = java.io.File(path).readBytes()
         val direct = java.nio.ByteBuffer.allocateDirect(bytes.size).put(bytes).apply { flip() } as java.nio.ByteBuffer
         fun cycle() {
-            KingletModel.open(path).use { model -> model.newSession(SessionOptions(threads = 2)).use { it.embed("a b c") } }
+            val options = SessionOptions(threads = 2)
+            KingletModel.open(path).use { model -> model.newSession(options).use { it.embed("a b c") } }
             KingletModel.open(direct).use { model -> model.newSession().use { it.tokenize("a b c") } }
             assertThrows(KingletException::class.java) { KingletModel.open("no-such-file.kgl") }
         }

@@ -2,6 +2,7 @@
 package org.kinglet
 
 import com.google.gson.JsonObject
+import com.google.gson.JsonParser
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
@@ -77,7 +78,8 @@ class TasksTest {
                 assertEquals(expected[i].string("label"), result.label)
                 assertEquals(expected[i]["score"].asFloat, result.score)
                 val scores = expected[i].getAsJsonObject("scores")
-                Host.assertSame("scores of $i", result.scores.keys.map { scores[it].asFloat }, result.scores.values.toFloatArray())
+                val wanted = result.scores.keys.map { scores[it].asFloat }
+                Host.assertSame("scores of $i", wanted, result.scores.values.toFloatArray())
                 assertEquals(expected[i]["truncated"]?.asBoolean ?: false, result.truncated)
             }
             assertTrue(found[4].truncated && !found[0].truncated)
@@ -91,11 +93,10 @@ class TasksTest {
         val expected = Host.answers("tag", path, texts.map(Host::text), "--offsets", "utf16", "--aggregation", "average")
         session(path, SessionOptions(batch = 2)) {
             tag(texts, Aggregation.AVERAGE).forEachIndexed { i, entities ->
-                val wanted = expected[i].getAsJsonArray("entities").map { it.asJsonObject }
-                assertEquals(
-                    wanted.map { Entity(it.string("label"), it.string("text"), it["begin"].asInt, it["end"].asInt, it["score"].asFloat) },
-                    entities,
-                )
+                val wanted = expected[i].getAsJsonArray("entities").map { it.asJsonObject }.map {
+                    Entity(it.string("label"), it.string("text"), it["begin"].asInt, it["end"].asInt, it["score"].asFloat)
+                }
+                assertEquals(wanted, entities)
             }
             assertTrue(tag(texts[0]).isNotEmpty())
             assertTrue(tag(Host.texts[4], windows = true, stride = 4).last().end > 1000)
@@ -125,7 +126,8 @@ class TasksTest {
     fun `masked tokens`() {
         val path = Host.model("bert-pretraining", "fill-mask")
         val text = "a [MASK] and [MASK] 😀"
-        val expected = Host.answers("fill-mask", path, listOf(Host.text(text)), "--top-k", "4")[0].getAsJsonArray("masks")
+        val found = Host.answers("fill-mask", path, listOf(Host.text(text)), "--top-k", "4")[0]
+        val expected = found.getAsJsonArray("masks")
         session(path) {
             val wanted = expected.map { mask ->
                 mask.asJsonArray.map { it.asJsonObject }
@@ -147,7 +149,8 @@ class TasksTest {
                 for ((name, output) in outputs) {
                     val wanted = expected[i].getAsJsonObject(name)
                     assertEquals(wanted.getAsJsonArray("shape").map { it.asInt }, output.shape)
-                    val data = wanted.getAsJsonArray("data").flatMap { if (it.isJsonArray) it.asJsonArray.toList() else listOf(it) }
+                    val data = wanted.getAsJsonArray("data")
+                        .flatMap { if (it.isJsonArray) it.asJsonArray.toList() else listOf(it) }
                     Host.assertSame("$name of $i", data.map { it.asFloat }, output.data)
                 }
             }
@@ -158,8 +161,9 @@ class TasksTest {
     @Test
     fun `ranking by a cross-encoder`() {
         val path = Host.model("bert-regression")
-        val input = com.google.gson.JsonParser.parseString("""{"query":"small birds","texts":["a 😀","kinglets","","stocks"]}""")
-        val expected = Host.answers("rerank", path, listOf(input.asJsonObject))[0].getAsJsonArray("ranking")
+        val json = """{"query":"small birds","texts":["a 😀","kinglets","","stocks"]}"""
+        val input = JsonParser.parseString(json).asJsonObject
+        val expected = Host.answers("rerank", path, listOf(input))[0].getAsJsonArray("ranking")
         session(path) {
             assertEquals(
                 expected.map { it.asJsonObject }.map { Ranked(it["index"].asInt, it["score"].asFloat) },
