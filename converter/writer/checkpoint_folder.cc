@@ -235,7 +235,7 @@ CheckpointFolder read_checkpoint_folder(const fs::path& given) {
 }
 
 void check_checkpoint_folder(const CheckpointFolder& folder, const fs::path& out) {
-  if (!folder.source.empty() && (lies_in(out, folder.source) || lies_in(folder.source, out))) {
+  if (!folder.source.empty() && !out.empty() && (lies_in(out, folder.source) || lies_in(folder.source, out))) {
     refuse(out.string(), ": lies in the source ", folder.source.string(), " or around it, expected a folder elsewhere");
   }
   OutputFolder::check(out);
@@ -268,6 +268,9 @@ void write_checkpoint_folder(const CheckpointFolder& folder, const fs::path& pat
       facts["source"] = provenance_of(folder.source);
     }
     facts["passes"] = folder.passes;
+    if (folder.check) {
+      folder.check(out.temporary());
+    }
     out.commit(std::move(facts));
   } catch (const std::bad_alloc&) {
     refuse(path.string(), ": there is not enough memory to write it");

@@ -30,6 +30,8 @@ class OutputFolder {
   void end();
   void add(const std::string& name, const std::string& bytes);  // all three
   bool has(const std::string& name) const { return files_.count(name) != 0; }
+  // Where the files are until they are committed.
+  const std::filesystem::path& temporary() const { return temporary_; }
 
   // Writes kinglet.json (`facts`, an object, and the list of files), flushes everything to the disk and gives the folder
   // its name. Throws Error.
