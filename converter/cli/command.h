@@ -59,6 +59,7 @@ std::unique_ptr<Command> make_fill_mask_command();
 std::unique_ptr<Command> make_rerank_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_bench_command();
+std::unique_ptr<Command> make_prune_command();
 
 // Writes "kinglet: MESSAGE" to standard error as exactly one line, whatever the message contains.
 void report_error(const std::string& message);

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/text.h"
@@ -46,6 +47,18 @@ OutputFile::OutputFile(const fs::path& path) : path_(path) {
   }
 }
 
+OutputFile OutputFile::nameless(const std::string& what) {
+  std::error_code ignored;
+  const fs::path folder = fs::temp_directory_path(ignored);
+  std::string name = ((folder.empty() ? fs::path(".") : folder) / "kinglet-XXXXXX").string();
+  const int fd = mkstemp(name.data());
+  if (fd < 0) {
+    refuse(what, ": no temporary file can be made in ", folder.string(), ": ", std::strerror(errno));
+  }
+  unlink(name.c_str());
+  return {what, fd};
+}
+
 OutputFile::~OutputFile() {
   if (fd_ >= 0) {
     close(fd_);
@@ -73,6 +86,9 @@ void OutputFile::write(uint64_t offset, const void* data, size_t size) {
 }
 
 void OutputFile::commit() {
+  if (temporary_.empty()) {
+    return;
+  }
   if (fsync(fd_) != 0) {
     fail(errno);
   }

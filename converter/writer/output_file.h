@@ -16,6 +16,9 @@ class OutputFile {
   // Creates the temporary file. Throws Error when `path` is a directory or anything else that is not a regular file, or
   // its folder does not exist or cannot be written.
   explicit OutputFile(const std::filesystem::path& path);
+  // A file without a name in the folder for temporary files, for the process to read back: it goes when this object
+  // does, and commit does nothing. `what` stands for its path in messages. Throws Error.
+  static OutputFile nameless(const std::string& what);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
@@ -30,6 +33,7 @@ class OutputFile {
   int descriptor() const { return fd_; }
 
  private:
+  OutputFile(const std::string& what, int fd) : path_(what), fd_(fd) {}
   [[noreturn]] void fail(int error) const;
 
   std::filesystem::path path_;
