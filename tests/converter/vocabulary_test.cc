@@ -94,7 +94,10 @@ void write_bpe(const fs::path& folder, std::mt19937& random) {
 void write_unigram(const fs::path& folder, std::mt19937& random) {
   std::vector<std::string> pool = kLetters;
   pool.push_back("▁");
-  Json pieces = {{"<s>", 0}, {"<pad>", 0}, {"<unk>", 0}};
+  Json pieces = Json::array();
+  for (const char* special : {"<s>", "<pad>", "<unk>"}) {
+    pieces.push_back({special, 0});
+  }
   std::set<std::string> known;
   const auto add = [&](const std::string& text) {
     if (known.insert(text).second) {
@@ -203,7 +206,7 @@ TEST_CASE("kept texts stay and nothing new is unknown: byte-level BPE, Unigram, 
   MESSAGE("seed ", seed);
   std::mt19937 random(seed);
   size_t same = 0;
-  for (int round = 0; round < (small_scale() ? 1 : 4); ++round) {
+  for (int round = 0; round < (small_scale() ? 1 : 2); ++round) {
     const uint64_t min_count = 1 + random() % 3;
     {
       const TemporaryFolder source;
@@ -215,10 +218,10 @@ TEST_CASE("kept texts stay and nothing new is unknown: byte-level BPE, Unigram, 
       write_unigram(source.path(), random);
       same += compare(source.path(), {"a", "b", "c", "d", "é", "ab", "cd", "<mask>", "ж"}, "<unk>", min_count, random);
     }
-    const std::vector<std::string> parts = {"the", "er", "in", "s", "z", "Q", "[MASK]", "é", ".", "movi", "es", "一", "\t"};
+    const std::vector<std::string> parts = {"the", "er", "in", "s", "z", "Q", "[MASK]", "é", ".", "movi", "es", "一", "\x01"};
     same += compare(data_folder() / "tiny/bert-seqcls", parts, "[UNK]", min_count, random);
   }
-  CHECK(same > 100);
+  CHECK(same > 50);
 }
 
 TEST_CASE("the pruned model computes the same, from tokenizer.json and from vocab.txt alone") {
@@ -235,7 +238,9 @@ TEST_CASE("the pruned model computes the same, from tokenizer.json and from voca
     convert::write_checkpoint_folder(folder, work / "m");
     convert_checkpoint(source, work / "before.kgl", "fp32");
     convert_checkpoint(work / "m", work / "after.kgl", "fp32");
-    OpenSession before(work / "before.kgl", {}), after(work / "after.kgl", {});
+    kinglet_session_options options = KINGLET_SESSION_OPTIONS_INIT;
+    options.raw_outputs = 1;
+    OpenSession before(work / "before.kgl", options), after(work / "after.kgl", options);
     CHECK(encode_all(before, {pair_input(text, pair)}) == encode_all(after, {pair_input(text, pair)}));
   }
 }
