@@ -269,7 +269,12 @@ VocabularyResult prune_vocabulary(CheckpointFolder& folder, const VocabularyOpti
   if (padding < kFirstIds && padding < keep.size() && ids->new_id(padding) != padding) {
     refuse(source, ": some of the ids up to pad_token_id, ", padding, ", have no token, so it would become another one");
   }
-  auto files = prune_tokenizer_files(tokenizer_folder, loaded.tokenizer, *ids);
+  std::map<std::string, std::optional<std::string>> files;
+  try {
+    files = prune_tokenizer_files(tokenizer_folder, loaded.tokenizer, *ids);
+  } catch (const nlohmann::json::exception& error) {
+    refuse(source, ": a tokenizer file cannot be rewritten: ", error.what());
+  }
   const auto rows = std::make_shared<const std::vector<uint32_t>>(ids->old_ids());
   slice_tensors(folder, before, rows);
   rewrite_ids(folder.config, *ids);
