@@ -77,17 +77,18 @@ void write_bpe(const fs::path& folder, std::mt19937& random) {
   }
   const auto size = static_cast<uint32_t>(vocabulary.size());
   const Json specials = {{"<s>", {{"id", "<s>"}, {"ids", {0}}, {"tokens", {"<s>"}}}}};
-  const Json first = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}, a = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  const Json first = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
+             a = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
   Json tokens = added({"<s>", "<pad>", "<unk>"}, 0);
   tokens.push_back(added({"<mask>"}, size)[0]);
-  write_around(folder, size + 1,
-               {{"added_tokens", tokens},
-                {"normalizer", nullptr},
-                {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}}},
-                {"post_processor",
-                 {{"type", "TemplateProcessing"}, {"single", {first, a}}, {"pair", {first, a}},
-                  {"special_tokens", specials}}},
-                {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}}}});
+  write_around(
+      folder, size + 1,
+      {{"added_tokens", tokens},
+       {"normalizer", nullptr},
+       {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}}},
+       {"post_processor",
+        {{"type", "TemplateProcessing"}, {"single", {first, a}}, {"pair", {first, a}}, {"special_tokens", specials}}},
+       {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}}}});
 }
 
 // Scores are often equal.
@@ -218,7 +219,8 @@ TEST_CASE("kept texts stay and nothing new is unknown: byte-level BPE, Unigram, 
       write_unigram(source.path(), random);
       same += compare(source.path(), {"a", "b", "c", "d", "é", "ab", "cd", "<mask>", "ж"}, "<unk>", min_count, random);
     }
-    const std::vector<std::string> parts = {"the", "er", "in", "s", "z", "Q", "[MASK]", "é", ".", "movi", "es", "一", "\x01"};
+    const std::vector<std::string> parts = {"the", "er", "in",   "s",  "z",  "Q",   "[MASK]",
+                                            "é",   ".",  "movi", "es", "一", "\x01"};
     same += compare(data_folder() / "tiny/bert-seqcls", parts, "[UNK]", min_count, random);
   }
   CHECK(same > 50);
@@ -249,7 +251,8 @@ TEST_CASE("ids in the configuration follow, and those of no token become null") 
   std::mt19937 random(1);
   const TemporaryFolder source;
   write_bpe(source.path(), random);
-  edit_json(source / "config.json", [](Json& config) { config["mask_token_id"] = config["vocab_size"].get<int>() - 1; });
+  edit_json(source / "config.json",
+            [](Json& config) { config["mask_token_id"] = config["vocab_size"].get<int>() - 1; });
   write_file(source / "generation_config.json", R"({"eos_token_id":1,"max_length":5})");
   write_file(source / "texts.txt", "a\n");
   CheckpointFolder folder = convert::read_checkpoint_folder(source.path());
@@ -259,8 +262,7 @@ TEST_CASE("ids in the configuration follow, and those of no token become null") 
   CHECK(folder.config["eos_token_id"] == Json{2, nullptr});
   CHECK(folder.config["mask_token_id"] == result.after - 1);
   CHECK(Json::parse(*folder.files.at("generation_config.json")) == Json{{"eos_token_id", 1}, {"max_length", 5}});
-  CHECK(folder.passes.back() ==
-        "prune_vocabulary min_count=1 kept=260/" + std::to_string(result.before));
+  CHECK(folder.passes.back() == "prune_vocabulary min_count=1 kept=260/" + std::to_string(result.before));
 }
 
 std::string prune_error(const fs::path& source) {
