@@ -59,6 +59,7 @@ std::unique_ptr<Command> make_fill_mask_command();
 std::unique_ptr<Command> make_rerank_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_bench_command();
+std::unique_ptr<Command> make_prune_command();
 std::unique_ptr<Command> make_finetune_command();
 std::unique_ptr<Command> make_distill_command();
 

@@ -32,9 +32,13 @@ struct CheckpointFolder {
   std::map<std::string, std::optional<std::string>> files;
   // What made this from another checkpoint, oldest first ("prune_vocabulary …"); stands in kinglet.json.
   std::vector<std::string> passes;
+  // Looks at the written folder before it gets its name, where that is not empty; throws Error when it is not right.
+  std::function<void(const std::filesystem::path& written)> check;
 
   // The name of a file beside config.json.
-  std::string beside_config(const std::string& name) const { return transformer.empty() ? name : transformer + '/' + name; }
+  std::string beside_config(const std::string& name) const {
+    return transformer.empty() ? name : transformer + '/' + name;
+  }
 };
 
 // All of a source as it is, for a caller to change and write: every floating-point tensor, lazily, under its full
