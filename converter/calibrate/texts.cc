@@ -58,7 +58,7 @@ bool is_header(std::string line) {
 }
 
 void read_table(const fs::path& path, bool apart, std::vector<CalibrationInput>* inputs) {
-  eval::DataSet data = eval::read_tsv(path, eval::Truth::optional);
+  eval::DataSet data = eval::read_tsv(path, true);
   for (eval::Example& example : data.examples) {
     inputs->push_back({std::move(example.text), {}, {}, {}});
     if (data.has_pair && apart) {

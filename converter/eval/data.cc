@@ -45,7 +45,7 @@ struct Columns {
   size_t count = 0;
 };
 
-Columns read_header(const std::string& path, const std::vector<std::string>& names, Truth truth) {
+Columns read_header(const std::string& path, const std::vector<std::string>& names, bool texts_alone) {
   Columns columns;
   columns.count = names.size();
   const std::pair<const char*, int*> known[] = {{"label", &columns.label},
@@ -65,7 +65,7 @@ Columns read_header(const std::string& path, const std::vector<std::string>& nam
   }
   const char* expected =
       "; expected a header line with label or score, and text, or sentence1 and sentence2, separated by TABs";
-  if (truth == Truth::required && columns.label < 0 && columns.score < 0) {
+  if (!texts_alone && columns.label < 0 && columns.score < 0) {
     fail(path, 1, std::string("no column \"label\" or \"score\"") + expected);
   }
   if (columns.text < 0 && columns.first < 0) {
@@ -92,7 +92,7 @@ double read_score(const std::string& path, size_t line, const std::string& text)
 
 }  // namespace
 
-DataSet read_tsv(const std::filesystem::path& path, Truth truth) {
+DataSet read_tsv(const std::filesystem::path& path, bool texts_alone) {
   DataSet data;
   data.path = path.string();
   std::error_code ignored;
@@ -116,7 +116,7 @@ DataSet read_tsv(const std::filesystem::path& path, Truth truth) {
         line.erase(0, 3);
       }
       split(line, &fields);
-      columns = read_header(data.path, fields, truth);
+      columns = read_header(data.path, fields, texts_alone);
       data.has_pair = columns.second >= 0;
       data.has_label = columns.label >= 0;
       data.has_score = columns.score >= 0;

@@ -26,13 +26,11 @@ struct DataSet {
   std::vector<Example> examples;  // at least one
 };
 
-enum class Truth { required, optional };  // optional: the columns `label` and `score` need not be there
-
 // Reads a whole file. The header names the columns, in any order: `label` or `score` or both, then `text`, or
 // `sentence1` and `sentence2`; other columns are left alone. Fields are between TABs as they are: quotes mean nothing.
-// "\r\n" ends a line as "\n" does, a byte-order mark is skipped, empty lines may only end the file. Throws
-// convert::Error "FILE:LINE: what was wrong; expected …".
-DataSet read_tsv(const std::filesystem::path& path, Truth truth = Truth::required);
+// "\r\n" ends a line as "\n" does, a byte-order mark is skipped, empty lines may only end the file. With `texts_alone`
+// neither `label` nor `score` is needed. Throws convert::Error "FILE:LINE: what was wrong; expected …".
+DataSet read_tsv(const std::filesystem::path& path, bool texts_alone = false);
 
 // The index of a label given by its name, or else by its index. Throws convert::Error with the example's place.
 uint32_t label_index(const DataSet& data, const Example& example, const std::vector<std::string>& labels);

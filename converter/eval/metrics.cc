@@ -19,6 +19,15 @@ double accuracy(const std::vector<uint32_t>& truth, const std::vector<uint32_t>&
   return static_cast<double>(count_equal(truth, predicted)) / static_cast<double>(truth.size());
 }
 
+std::vector<std::vector<size_t>> confusion(const std::vector<uint32_t>& truth, const std::vector<uint32_t>& predicted,
+                                           uint32_t labels) {
+  std::vector<std::vector<size_t>> counts(labels, std::vector<size_t>(labels, 0));
+  for (size_t i = 0; i < truth.size(); ++i) {
+    ++counts[truth[i]][predicted[i]];
+  }
+  return counts;
+}
+
 double f1_of(const std::vector<uint32_t>& truth, const std::vector<uint32_t>& predicted, uint32_t label) {
   size_t both = 0, either = 0;  // either: TP + FN and TP + FP, that is 2·TP + FP + FN
   for (size_t i = 0; i < truth.size(); ++i) {
@@ -29,15 +38,17 @@ double f1_of(const std::vector<uint32_t>& truth, const std::vector<uint32_t>& pr
 }
 
 double f1_macro(const std::vector<uint32_t>& truth, const std::vector<uint32_t>& predicted, uint32_t labels) {
-  std::vector<bool> occurs(labels, false);
+  std::vector<size_t> both(labels, 0), either(labels, 0);  // as in f1_of
   for (size_t i = 0; i < truth.size(); ++i) {
-    occurs[truth[i]] = occurs[predicted[i]] = true;
+    ++either[truth[i]];
+    ++either[predicted[i]];
+    both[truth[i]] += truth[i] == predicted[i];
   }
   double sum = 0;
   size_t count = 0;
   for (uint32_t label = 0; label < labels; ++label) {
-    if (occurs[label]) {
-      sum += f1_of(truth, predicted, label);
+    if (either[label] > 0) {
+      sum += 2.0 * static_cast<double>(both[label]) / static_cast<double>(either[label]);
       ++count;
     }
   }

@@ -14,6 +14,10 @@ namespace kinglet::eval {
 size_t count_equal(const std::vector<uint32_t>& truth, const std::vector<uint32_t>& predicted);
 double accuracy(const std::vector<uint32_t>& truth, const std::vector<uint32_t>& predicted);
 
+// How often each label was taken for each other: [truth][predicted].
+std::vector<std::vector<size_t>> confusion(const std::vector<uint32_t>& truth, const std::vector<uint32_t>& predicted,
+                                           uint32_t labels);
+
 // 2·TP/(2·TP + FP + FN) of one label; 0 when it occurs on neither side.
 double f1_of(const std::vector<uint32_t>& truth, const std::vector<uint32_t>& predicted, uint32_t label);
 // The mean of f1_of over the labels that occur on either side.
