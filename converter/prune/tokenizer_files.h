@@ -12,8 +12,8 @@
 
 namespace kinglet::convert {
 
-// New ids for old ones: tokens of the model's own vocabulary in their order, then added ones, without gaps, which is how
-// `tokenizers` gives ids to what it adds.
+// New ids for old ones: tokens of the model's own vocabulary in their order, then added ones, without gaps, which is
+// how `tokenizers` gives ids to what it adds.
 class TokenIds {
  public:
   // `keep` by old id; those without a token are left out.

@@ -118,10 +118,17 @@ struct VocabularyTensor {
 };
 
 constexpr VocabularyTensor kVocabularyTensors[] = {
-    {"word_embeddings.weight"},    {"tok_embeddings.weight"},   {"predictions.bias"},
-    {"decoder.weight"},            {"decoder.bias"},            {"lm_head.bias"},
-    {"vocab_projector.weight"},    {"vocab_projector.bias"},    {"generator_lm_head.weight"},
-    {"generator_lm_head.bias"},    {"predictions.dense.weight", true},  // MobileBERT's
+    {"word_embeddings.weight"},
+    {"tok_embeddings.weight"},
+    {"predictions.bias"},
+    {"decoder.weight"},
+    {"decoder.bias"},
+    {"lm_head.bias"},
+    {"vocab_projector.weight"},
+    {"vocab_projector.bias"},
+    {"generator_lm_head.weight"},
+    {"generator_lm_head.bias"},
+    {"predictions.dense.weight", true},  // MobileBERT's
 };
 
 // The token embedding, which knows how many rows the vocabulary has.
@@ -267,9 +274,15 @@ VocabularyResult prune_vocabulary(CheckpointFolder& folder, const VocabularyOpti
 
   const auto ids = std::make_shared<const TokenIds>(loaded.tokenizer, keep);
   if (padding < kFirstIds && padding < keep.size() && ids->new_id(padding) != padding) {
-    refuse(source, ": some of the ids up to pad_token_id, ", padding, ", have no token, so it would become another one");
+    refuse(source, ": some of the ids up to pad_token_id, ", padding,
+           ", have no token, so it would become another one");
   }
-  auto files = prune_tokenizer_files(tokenizer_folder, loaded.tokenizer, *ids);
+  std::map<std::string, std::optional<std::string>> files;
+  try {
+    files = prune_tokenizer_files(tokenizer_folder, loaded.tokenizer, *ids);
+  } catch (const nlohmann::json::exception& error) {
+    refuse(source, ": a tokenizer file cannot be rewritten: ", error.what());
+  }
   const auto rows = std::make_shared<const std::vector<uint32_t>>(ids->old_ids());
   slice_tensors(folder, before, rows);
   rewrite_ids(folder.config, *ids);
@@ -292,8 +305,8 @@ VocabularyResult prune_vocabulary(CheckpointFolder& folder, const VocabularyOpti
   };
   result.before = before;
   result.after = static_cast<uint32_t>(rows->size());
-  folder.passes.push_back("prune_vocabulary min_count=" + std::to_string(options.min_count) + " kept=" +
-                          std::to_string(result.after) + "/" + std::to_string(before));
+  folder.passes.push_back("prune_vocabulary min_count=" + std::to_string(options.min_count) +
+                          " kept=" + std::to_string(result.after) + "/" + std::to_string(before));
   return result;
 }
 

@@ -16,10 +16,10 @@ struct VocabularyOptions {
 };
 
 struct VocabularyResult {
-  uint64_t texts = 0;           // that were tokenized
-  uint32_t before = 0;          // rows of the token embedding
-  uint32_t seen = 0;            // tokens seen at least once
-  uint32_t after = 0;           // rows left: seen often enough, or needed (kept_tokens.h)
+  uint64_t texts = 0;   // that were tokenized
+  uint32_t before = 0;  // rows of the token embedding
+  uint32_t seen = 0;    // tokens seen at least once
+  uint32_t after = 0;   // rows left: seen often enough, or needed (kept_tokens.h)
 };
 
 // Tokenizes the texts with the folder's own tokenizer, uncut, and takes the tokens that are seen too rarely out of
@@ -27,8 +27,8 @@ struct VocabularyResult {
 // that is not tied to it and of its bias; vocab_size and every …_token_id of the configuration; every tokenizer file.
 // Texts all of whose tokens stay become the same tokens (under new ids), so the model computes the same for them; other
 // texts become smaller pieces, and no unknown token where they had none. Nothing is written yet. Throws Error, by name,
-// for checkpoints without a tokenizer, with a tokenizer that `convert` does not read, or with tensors of as many rows as
-// the vocabulary that are not known.
+// for checkpoints without a tokenizer, with a tokenizer that `convert` does not read, or with tensors of as many rows
+// as the vocabulary that are not known.
 VocabularyResult prune_vocabulary(CheckpointFolder& folder, const VocabularyOptions& options);
 
 }  // namespace kinglet::convert

@@ -68,8 +68,8 @@ std::string provenance_of(const fs::path& folder) {
 
 JsonObject load_config(const fs::path& folder) {
   std::error_code ignored;
-  for (const char* name : {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin",
-                           "pytorch_adapter.bin"}) {
+  for (const char* name :
+       {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin", "pytorch_adapter.bin"}) {
     if (fs::exists(folder / name, ignored)) {
       refuse(folder.string(), ": holds an adapter (LoRA or another one; it has ", name,
              "), expected one that is merged into its base model");

@@ -123,9 +123,9 @@ void copy_file(const fs::path& from, const std::string& name, OutputFolder& out)
 
 // What is written anew, and what other frameworks keep the same weights in.
 bool is_weights(const fs::path& path) {
-  static const std::set<std::string> kExtensions = {
-      ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".ot", ".onnx", ".kgl", ".gguf",
-      ".index", ".meta", ".npz", ".pkl", ".data", ".tflite", ".mlmodel"};
+  static const std::set<std::string> kExtensions = {".safetensors", ".bin", ".pt",   ".pth",  ".ckpt",   ".h5",
+                                                    ".msgpack",     ".ot",  ".onnx", ".kgl",  ".gguf",   ".index",
+                                                    ".meta",        ".npz", ".pkl",  ".data", ".tflite", ".mlmodel"};
   const std::string name = path.filename().string();
   return kExtensions.count(path.extension().string()) != 0 || name.ends_with(".index.json") ||
          name.find(".ckpt") != name.npos || name.find(".data-") != name.npos;
@@ -196,7 +196,8 @@ CheckpointFolder read_checkpoint_folder(const fs::path& given) {
   CheckpointFolder folder;
   folder.source = paths.folder;
   if (const auto modules = paths.weights.empty() ? read_sentence_modules(paths.folder) : std::nullopt) {
-    const fs::path relative = modules->transformer.lexically_normal().lexically_relative(paths.folder.lexically_normal());
+    const fs::path relative =
+        modules->transformer.lexically_normal().lexically_relative(paths.folder.lexically_normal());
     const fs::path name = relative.filename().empty() ? relative.parent_path() : relative;
     folder.transformer = name == "." ? "" : name.generic_string();
   }

@@ -36,7 +36,9 @@ struct CheckpointFolder {
   std::function<void(const std::filesystem::path& written)> check;
 
   // The name of a file beside config.json.
-  std::string beside_config(const std::string& name) const { return transformer.empty() ? name : transformer + '/' + name; }
+  std::string beside_config(const std::string& name) const {
+    return transformer.empty() ? name : transformer + '/' + name;
+  }
 };
 
 // All of a source as it is, for a caller to change and write: every floating-point tensor, lazily, under its full

@@ -133,7 +133,8 @@ OutputFolder::OutputFolder(const fs::path& path) : path_(resolve(path)) {
   static std::atomic<unsigned> counter = 0;
   int error = 0;
   do {
-    temporary_ = path_.parent_path() / (".kinglet-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".d");
+    temporary_ =
+        path_.parent_path() / (".kinglet-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + ".d");
     for (const int slot : slots_) {
       forget_file(slot);
     }

@@ -24,7 +24,8 @@ class OutputFolder {
   OutputFolder& operator=(const OutputFolder&) = delete;
   ~OutputFolder();
 
-  // A file is begun by its name, with slashes and inside the folder, gets its bytes in order, and is ended. Throw Error.
+  // A file is begun by its name, with slashes and inside the folder, gets its bytes in order, and is ended. Throw
+  // Error.
   void begin(const std::string& name);
   void write(const void* data, size_t size);
   void end();
@@ -33,8 +34,8 @@ class OutputFolder {
   // Where the files are until they are committed.
   const std::filesystem::path& temporary() const { return temporary_; }
 
-  // Writes kinglet.json (`facts`, an object, and the list of files), flushes everything to the disk and gives the folder
-  // its name. Throws Error.
+  // Writes kinglet.json (`facts`, an object, and the list of files), flushes everything to the disk and gives the
+  // folder its name. Throws Error.
   void commit(Json facts);
 
   // Throws Error when a folder at `path` could not be made or replaced: for asking before work that takes long.
