@@ -10,7 +10,7 @@ char32_t decode_utf8(std::string_view text, size_t at, size_t* length) {
   if (first < 0x80) {
     return first;
   }
-  size_t count = 0;  // continuation bytes
+  size_t count = 0;                       // continuation bytes
   unsigned char low = 0x80, high = 0xbf;  // of the first continuation byte (Unicode, table 3-7)
   char32_t code = 0;
   if (first >= 0xc2 && first <= 0xdf) {

@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "cli/stream.h"
 #include "cli/text.h"
+#include "report/convert_report.h"
 
 namespace kinglet::cli {
 
@@ -27,9 +28,14 @@ class ConvertCommand : public Command {
            "fp32 keeps everything as it is. --keep-fp32 excepts matrices by name, with * and ? as in file names;\n"
            "`kinglet inspect` shows the names. --task says what the model is for where the checkpoint does not.\n"
            "\n"
+           "--report writes a page about the conversion, one HTML file to show a colleague: what went in and came out,\n"
+           "sizes by part, and how fast fp32 and the output are here. With --dev, a data file as kinglet eval reads it,\n"
+           "it also says how well both answer, how sure that is, and which texts are answered differently.\n"
+           "\n"
            "Examples:\n"
            "  kinglet convert all-MiniLM-L6-v2 -o minilm.kgl\n"
-           "  kinglet convert my-classifier -o c.kgl --labels negative,positive --keep-fp32 '*classifier*'";
+           "  kinglet convert my-classifier -o c.kgl --labels negative,positive --keep-fp32 '*classifier*'\n"
+           "  kinglet convert my-classifier -o c.kgl --dev dev.tsv --report c.html";
   }
 
   void add_options(CLI::App& app) override {
@@ -46,6 +52,8 @@ class ConvertCommand : public Command {
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);
+    app.add_option("--report", report_, "Write a page about it, one HTML file")->type_name("R.html");
+    app.add_option("--dev", dev_, "Measure before and after on this data file, for the report")->type_name("F");
   }
 
   int run(const std::vector<std::string>& arguments) override {
@@ -62,11 +70,17 @@ class ConvertCommand : public Command {
       options.labels = parse_names(*labels_, "--labels");
     }
     options.keep_fp32 = keep_fp32_;
+    options.dev = dev_;
+    if (!dev_.empty() && report_.empty()) {
+      throw UsageError("--dev goes with --report R.html, which shows what was measured");
+    }
     convert::ConvertResult result;
     {
       Progress progress;
       options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
-      result = convert::convert(options);
+      result = report_.empty()
+                   ? convert::convert(options)
+                   : convert::convert_with_report(options, {report_, command_line(), 2});
     }
     output().write(shorten(output_, SIZE_MAX) + ": " + group_digits(result.output_bytes) + " bytes, " + precision_ +
                    format(" (%.1f %% of the checkpoint's ", result.source_bytes == 0
@@ -74,6 +88,13 @@ class ConvertCommand : public Command {
                                                                 : 100.0 * static_cast<double>(result.output_bytes) /
                                                                       static_cast<double>(result.source_bytes)) +
                    group_digits(result.source_bytes) + ")\n");
+    for (const convert::Measurement& measured : result.measurements) {
+      output().write("  " + measured.pass + ": " + measured.metric +
+                     format(" %.4f (95 %%: %.2f to %.2f)\n", measured.value, measured.low, measured.high));
+    }
+    for (const convert::AgreementFact& fact : result.agreement) {
+      output().write("  " + fact.name + ": " + shorten(fact.value, 120) + "\n");
+    }
     output().flush();
     return kExitGood;
   }
@@ -84,6 +105,7 @@ class ConvertCommand : public Command {
   std::optional<std::string> task_;
   std::optional<std::string> labels_;
   std::vector<std::string> keep_fp32_;
+  std::string report_, dev_;
 };
 
 }  // namespace

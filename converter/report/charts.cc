@@ -8,7 +8,9 @@
 
 namespace kinglet::convert {
 
-int Scale::decimals() const { return std::clamp(-static_cast<int>(std::floor(std::log10(step) + 1e-9)), 0, 9); }
+int Scale::decimals() const {
+  return std::clamp(-static_cast<int>(std::floor(std::log10(step) + 1e-9)), 0, 9);
+}
 
 Scale make_scale(double least, double most, int steps) {
   if (!std::isfinite(least) || !std::isfinite(most) || !(most > least)) {
@@ -31,7 +33,7 @@ Scale make_scale(double least, double most, int steps) {
 
 namespace {
 
-constexpr size_t kParts = 6;           // colours
+constexpr size_t kParts = 6;            // colours
 constexpr double kLeastLabelled = .13;  // of the bar: a part that has room for its name
 
 std::string size_bar(const Report& report, const std::string& name, bool after, uint64_t total, uint64_t widest) {
@@ -58,15 +60,19 @@ std::string row(const std::string& name, const std::string& drawing, const std::
 }
 
 std::string scale_row(const Scale& scale) {
-  std::string out = "<div class=\"row head\"><div></div><div class=\"plot\"><svg width=\"100%\" height=\"16\" "
-                    "aria-hidden=\"true\">";
+  std::string out =
+      "<div class=\"row head\"><div></div><div class=\"plot\"><svg width=\"100%\" height=\"16\" "
+      "aria-hidden=\"true\">";
   const auto count = static_cast<int>(std::lround((scale.high - scale.low) / scale.step));
   const std::string pattern = "%." + std::to_string(scale.decimals()) + "f";
   const int every = count > 6 ? 2 : 1;
   for (int i = 0; i <= count; i += every) {
     const double value = scale.low + i * scale.step;
     out += "<text x=\"" + percent_attribute(scale.share(value)) + "\" y=\"12\" text-anchor=\"" +
-           (i == 0 ? "start" : i == count ? "end" : "middle") + "\">" + number_text(pattern.c_str(), value) + "</text>";
+           (i == 0       ? "start"
+            : i == count ? "end"
+                         : "middle") +
+           "\">" + number_text(pattern.c_str(), value) + "</text>";
   }
   return out + "</svg></div><div></div></div>\n";
 }
@@ -74,10 +80,11 @@ std::string scale_row(const Scale& scale) {
 std::string measurement_drawing(const Measurement& measurement, const Measurement& first, const Scale& scale,
                                 bool is_first) {
   const auto at = [&](double value) { return percent_attribute(scale.share(value)); };
-  std::string out = "<svg width=\"100%\" height=\"24\" aria-hidden=\"true\"><line class=\"rule\" x1=\"0\" x2=\"100%\" "
-                    "y1=\"12\" y2=\"12\"/>";
-  out += "<line class=\"line-before\" stroke-dasharray=\"3 3\" x1=\"" + at(first.value) + "\" x2=\"" +
-         at(first.value) + "\" y1=\"-5\" y2=\"29\"/>";
+  std::string out =
+      "<svg width=\"100%\" height=\"24\" aria-hidden=\"true\"><line class=\"rule\" x1=\"0\" x2=\"100%\" "
+      "y1=\"12\" y2=\"12\"/>";
+  out += "<line class=\"line-before\" stroke-dasharray=\"3 3\" x1=\"" + at(first.value) + "\" x2=\"" + at(first.value) +
+         "\" y1=\"-5\" y2=\"29\"/>";
   const char* color = is_first ? "before" : "after";
   if (measurement.low < measurement.high) {
     out += std::string("<line class=\"line-") + color + "\" stroke-width=\"5\" stroke-opacity=\".5\" x1=\"" +
@@ -104,20 +111,22 @@ std::string draw_sizes(const Report& report) {
   }
   out += size_bar(report, report.after_name, true, after, widest);
   out += "<table><thead><tr><th>Part</th>";
-  out += before > 0 ? "<th class=\"n\">" + escape_html(report.before_name) + "</th>" : "";
-  out += "<th class=\"n\">" + escape_html(report.after_name) + "</th>";
+  out += before > 0 ? "<th class=\"n\">" + escape_html(report.before_name, kNameLength) + "</th>" : "";
+  out += "<th class=\"n\">" + escape_html(report.after_name, kNameLength) + "</th>";
   out += before > 0 ? "<th class=\"n\">kept</th>" : "";
   out += "</tr></thead><tbody>\n";
   const auto line = [&](const std::string& name, uint64_t from, uint64_t to, const char* kind) {
-    out += std::string("<tr") + kind + "><td>" + name + "</td>" +
-           (before > 0 ? "<td class=\"n\">" + bytes_text(from) + "</td>" : "") + "<td class=\"n\">" + bytes_text(to) +
-           "</td>" +
-           (before > 0 ? "<td class=\"n\">" + (from == 0 ? std::string("new")
-                                                         : number_text("%.0f %%", 100.0 * static_cast<double>(to) /
-                                                                                      static_cast<double>(from))) +
-                             "</td>"
-                       : "") +
-           "</tr>\n";
+    out +=
+        std::string("<tr") + kind + "><td>" + name + "</td>" +
+        (before > 0 ? "<td class=\"n\">" + bytes_text(from) + "</td>" : "") + "<td class=\"n\">" + bytes_text(to) +
+        "</td>" +
+        (before > 0
+             ? "<td class=\"n\">" +
+                   (from == 0 ? std::string("new")
+                              : number_text("%.0f %%", 100.0 * static_cast<double>(to) / static_cast<double>(from))) +
+                   "</td>"
+             : "") +
+        "</tr>\n";
   };
   for (size_t i = 0; i < report.sizes.size(); ++i) {
     line("<span class=\"key b" + std::to_string(i % kParts) + "\"></span>" + escape_html(report.sizes[i].name),
@@ -189,17 +198,18 @@ std::string draw_latencies(const Report& report) {
   std::string out;
   if (both) {
     out += "<ul class=\"legend\"><li><span class=\"key\" style=\"background:var(--before)\"></span>" +
-           escape_html(report.before_name) + "</li><li><span class=\"key\" style=\"background:var(--after)\"></span>" +
-           escape_html(report.after_name) + "</li></ul>\n";
+           escape_html(report.before_name, kNameLength) +
+           "</li><li><span class=\"key\" style=\"background:var(--after)\"></span>" +
+           escape_html(report.after_name, kNameLength) + "</li></ul>\n";
   }
   for (const Latency& latency : report.latencies) {
     const auto bar = [&](double ms, const char* color, int y) {
-      return std::string("<rect class=\"") + color + "\" x=\"0\" y=\"" + std::to_string(y) + "\" height=\"11\" width=\"" +
-             percent_attribute(slowest > 0 ? ms / slowest : 0) + "\"/>";
+      return std::string("<rect class=\"") + color + "\" x=\"0\" y=\"" + std::to_string(y) +
+             "\" height=\"11\" width=\"" + percent_attribute(slowest > 0 ? ms / slowest : 0) + "\"/>";
     };
     const bool pair = latency.before_ms > 0;
-    std::string drawing = std::string("<svg width=\"100%\" height=\"") + (pair ? "24" : "11") + "\" aria-hidden=\"true\">" +
-                          (pair ? bar(latency.before_ms, "before", 0) : "") +
+    std::string drawing = std::string("<svg width=\"100%\" height=\"") + (pair ? "24" : "11") +
+                          "\" aria-hidden=\"true\">" + (pair ? bar(latency.before_ms, "before", 0) : "") +
                           bar(latency.after_ms, "after", pair ? 13 : 0) + "</svg>";
     std::string figure;
     if (pair && latency.after_ms > 0) {
@@ -227,7 +237,9 @@ std::string draw_layers(const Report& report) {
   for (const PrunedLayer& layer : report.layers) {
     out += "<div class=\"row\"><div>" + escape_html(layer.name, 40) + "</div>";
     if (layer.removed) {
-      out += "<div class=\"gone-layer\">layer removed</div><div></div><div class=\"muted pair\">nothing kept</div></div>\n";
+      out +=
+          "<div class=\"gone-layer\">layer removed</div><div></div><div class=\"muted pair\">nothing "
+          "kept</div></div>\n";
       continue;
     }
     size_t kept = 0;
@@ -238,10 +250,10 @@ std::string draw_layers(const Report& report) {
     }
     const double share = layer.neurons == 0 ? 0 : static_cast<double>(layer.neurons_kept) / layer.neurons;
     out += "</div><div><div class=\"track\" style=\"width:" +
-           percent_attribute(static_cast<double>(layer.neurons) / widest) + "\"><i style=\"width:" +
-           percent_attribute(share) + "\"></i></div></div><div class=\"muted pair\">" + std::to_string(kept) + "/" +
-           std::to_string(layer.heads.size()) + " heads, " + grouped(layer.neurons_kept) + "/" +
-           grouped(layer.neurons) + "</div></div>\n";
+           percent_attribute(static_cast<double>(layer.neurons) / widest) +
+           "\"><i style=\"width:" + percent_attribute(share) + "\"></i></div></div><div class=\"muted pair\">" +
+           std::to_string(kept) + "/" + std::to_string(layer.heads.size()) + " heads, " + grouped(layer.neurons_kept) +
+           "/" + grouped(layer.neurons) + "</div></div>\n";
   }
   return out + "</div>\n";
 }

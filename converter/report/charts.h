@@ -1,5 +1,5 @@
-// The drawings of the page. Horizontal places are percentages, so that drawings fill any width while their text keeps its
-// size; what is to be read is text beside them, so that none needs a script or a pointer.
+// The drawings of the page. Horizontal places are percentages, so that drawings fill any width while their text keeps
+// its size; what is to be read is text beside them, so that none needs a script or a pointer.
 #pragma once
 
 #include <string>
@@ -10,6 +10,8 @@
 namespace kinglet::convert {
 
 extern const char kReportStyle[];  // CSS
+
+constexpr size_t kNameLength = 24;  // characters of before_name and after_name that are shown
 
 // Each returns the inside of a section, or "" when there is nothing to draw.
 std::string draw_sizes(const Report& report);

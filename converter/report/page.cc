@@ -59,14 +59,13 @@ std::string tiles(const Report& report) {
                       number_text("%.0f %% of ", 100.0 * static_cast<double>(report.bytes_after) /
                                                      static_cast<double>(report.bytes_before)) +
                           bytes_text(report.bytes_before))
-               : tile("Size", bytes_text(report.bytes_after), escape_html(report.after_name));
+               : tile("Size", bytes_text(report.bytes_after), escape_html(report.after_name, kNameLength));
   }
   if (const Latency* latency = typical(report); latency != nullptr && latency->after_ms > 0) {
-    out += latency->before_ms > 0
-               ? tile("Speed", number_text("%.1f×", latency->before_ms / latency->after_ms),
-                      ms_text(latency->before_ms) + " → " + ms_text(latency->after_ms) + " ms, " +
-                          escape_html(latency->shape, 40))
-               : tile("Time", ms_text(latency->after_ms) + " ms", escape_html(latency->shape, 40));
+    out += latency->before_ms > 0 ? tile("Speed", number_text("%.1f×", latency->before_ms / latency->after_ms),
+                                         ms_text(latency->before_ms) + " → " + ms_text(latency->after_ms) + " ms, " +
+                                             escape_html(latency->shape, 40))
+                                  : tile("Time", ms_text(latency->after_ms) + " ms", escape_html(latency->shape, 40));
   }
   if (const Change change = overall(report); change.first != nullptr) {
     const std::string name = escape_html(change.first->metric, 40);
@@ -75,14 +74,14 @@ std::string tiles(const Report& report) {
         change.last->low < change.last->high
             ? " (" + number_text("%.1f", change.last->low) + "–" + number_text("%.1f", change.last->high) + ")"
             : "";
-    out += tile(name, number_text("%.2f", change.last->value) ,
+    out += tile(name, number_text("%.2f", change.last->value),
                 (alone ? "" : signed_points(change.last->value - change.first->value) + " points") + interval);
   } else {
     out += tile("Accuracy", "not measured", escape_html(report.not_measured), true);
   }
   if (!report.agreement.empty()) {
     out += tile(escape_html(report.agreement[0].name, 60), escape_html(report.agreement[0].value, 40),
-                "as " + escape_html(report.before_name, 40) + " answers");
+                "as " + escape_html(report.before_name, kNameLength) + " answers");
   }
   return out + "</dl>\n";
 }
@@ -92,13 +91,13 @@ std::string lead(const Report& report) {
   std::string out;
   if (report.bytes_before > 0 && report.bytes_after > 0) {
     const double ratio = static_cast<double>(report.bytes_before) / static_cast<double>(report.bytes_after);
-    out += bytes_text(report.bytes_after) + " instead of " + bytes_text(report.bytes_before) +
+    out += bytes_text(report.bytes_after) + " instead of " + bytes_text(report.bytes_before) + " in " +
+           escape_html(report.before_name, kNameLength) +
            (ratio > 1.005 ? ", " + number_text("%.1f times smaller", ratio) : "");
   } else if (report.bytes_after > 0) {
     out += bytes_text(report.bytes_after);
   }
-  if (const Latency* latency = typical(report);
-      latency != nullptr && latency->before_ms > 0 && latency->after_ms > 0) {
+  if (const Latency* latency = typical(report); latency != nullptr && latency->before_ms > 0 && latency->after_ms > 0) {
     const double speed = latency->before_ms / latency->after_ms;
     out += (out.empty() ? "" : "; ") + number_text("%.1f times ", speed >= 1 ? speed : 1 / speed) +
            (speed >= 1 ? "as fast" : "slower") + " on " + escape_html(latency->shape, 40);
@@ -132,15 +131,13 @@ std::string changed_answers(const Report& report) {
   const bool truth = std::any_of(report.changed.begin(), report.changed.end(),
                                  [](const ChangedAnswer& answer) { return !answer.truth.empty(); });
   const size_t shown = std::min(report.changed.size(), kChangedShown);
-  std::string out = "<h3>" +
-                    (shown == 1 ? std::string("A text that is answered differently")
-                                : std::to_string(shown) + (shown < report.changed_count
-                                                               ? " of the " + grouped(report.changed_count)
-                                                               : std::string()) +
-                                      " texts that are answered differently") +
-                    "</h3>\n<table class=\"changed\"><thead><tr><th>Text</th><th>" +
-                    escape_html(report.before_name, 40) + "</th><th>" + escape_html(report.after_name, 40) + "</th>" +
-                    (truth ? "<th>true</th>" : "") + "</tr></thead><tbody>\n";
+  const uint64_t count = std::max<uint64_t>(report.changed_count, shown);
+  std::string out =
+      "<h3>" + (count == shown ? std::to_string(count) : std::to_string(shown) + " of the " + grouped(count)) +
+      (count == 1 ? " text that is" : " texts that are") +
+      " answered differently</h3>\n<table class=\"changed\"><thead><tr><th>Text</th><th>" +
+      escape_html(report.before_name, kNameLength) + "</th><th>" + escape_html(report.after_name, kNameLength) +
+      "</th>" + (truth ? "<th>true</th>" : "") + "</tr></thead><tbody>\n";
   for (size_t i = 0; i < shown; ++i) {
     const ChangedAnswer& answer = report.changed[i];
     const auto chip = [&](const std::string& text) {
@@ -151,9 +148,10 @@ std::string changed_answers(const Report& report) {
                        "</span>";
     };
     out += "<tr><td><bdi>" + escape_html(answer.text, kTextLength) + "</bdi></td><td data-name=\"" +
-           escape_html(report.before_name, 40) + "\">" + chip(answer.before) + "</td><td data-name=\"" +
-           escape_html(report.after_name, 40) + "\">" + chip(answer.after) + "</td>" +
-           (truth ? "<td data-name=\"true\" class=\"muted\">" + escape_html(answer.truth, 120) + "</td>" : "") + "</tr>\n";
+           escape_html(report.before_name, kNameLength) + "\">" + chip(answer.before) + "</td><td data-name=\"" +
+           escape_html(report.after_name, kNameLength) + "\">" + chip(answer.after) + "</td>" +
+           (truth ? "<td data-name=\"true\" class=\"muted\">" + escape_html(answer.truth, 120) + "</td>" : "") +
+           "</tr>\n";
   }
   return out + "</tbody></table>\n";
 }
@@ -166,8 +164,8 @@ std::string accuracy(const Report& report) {
     out += draw_measurements(report);
   }
   if (!report.agreement.empty()) {
-    out += "<h3>Agreement of " + escape_html(report.after_name, 40) + " with " + escape_html(report.before_name, 40) +
-           "</h3>\n<table class=\"facts\"><tbody>\n";
+    out += "<h3>Agreement of " + escape_html(report.after_name, kNameLength) + " with " +
+           escape_html(report.before_name, kNameLength) + "</h3>\n<table class=\"facts\"><tbody>\n";
     for (const AgreementFact& fact : report.agreement) {
       out += "<tr><td>" + escape_html(fact.name) + "</td><td>" + escape_html(fact.value) + "</td></tr>\n";
     }
@@ -211,8 +209,10 @@ std::string render_report(const Report& report) {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"color-scheme\" content=\"light dark\">\n"
-      "<meta name=\"referrer\" content=\"no-referrer\">\n<title>" + title + "</title>\n";
-  out += "<link rel=\"icon\" href=\"data:,\">\n<style>" + std::string(kReportStyle) + "</style>\n</head>\n<body>\n<main>\n";
+      "<meta name=\"referrer\" content=\"no-referrer\">\n<title>" +
+      title + "</title>\n";
+  out += "<link rel=\"icon\" href=\"data:,\">\n<style>" + std::string(kReportStyle) +
+         "</style>\n</head>\n<body>\n<main>\n";
   out += "<header>\n<p class=\"kicker\">kinglet report</p>\n<h1><bdi>" + title + "</bdi></h1>\n" + lead(report) +
          tiles(report) + "</header>\n";
   out += section("Does it still answer as before?", escape_html(report.data), accuracy(report));

@@ -23,7 +23,7 @@ int layer_of(const std::string& name) {
 }
 
 std::string y_at(double share, double top, double height) {
-  return number_text("%.1f", top + height * (1 - std::clamp(share, 0.0, 1.0)));
+  return number_text("%.1f", top + height * (1 - (std::isfinite(share) ? std::clamp(share, 0.0, 1.0) : 0.0)));
 }
 
 }  // namespace
@@ -50,10 +50,13 @@ std::string draw_sensitivities(const Report& report) {
     return error > 0 && std::isfinite(error) ? (std::log10(error) - low) / (high - low) : 0;
   };
   const auto n = static_cast<double>(all.size());
-  std::string out = "<ul class=\"legend\"><li><span class=\"key dot\" style=\"background:var(--after)\"></span>in 8 bits</li>";
-  out += any_kept ? "<li><span class=\"key dot\" style=\"border:2.5px solid var(--warn)\"></span>kept in fp32</li>" : "";
-  out += "</ul>\n<svg width=\"100%\" height=\"242\" role=\"img\" aria-label=\"Error of each matrix in 8 bits, in the "
-         "order of the program\">";
+  std::string out =
+      "<ul class=\"legend\"><li><span class=\"key dot\" style=\"background:var(--after)\"></span>in 8 bits</li>";
+  out +=
+      any_kept ? "<li><span class=\"key dot\" style=\"border:2.5px solid var(--warn)\"></span>kept in fp32</li>" : "";
+  out +=
+      "</ul>\n<svg width=\"100%\" height=\"242\" role=\"img\" aria-label=\"Error of each matrix in 8 bits, in the "
+      "order of the program\">";
   // Bands behind the matrices of every other layer, named below.
   for (size_t begin = 0; begin < all.size();) {
     const int layer = layer_of(all[begin].matrix);
@@ -78,7 +81,7 @@ std::string draw_sensitivities(const Report& report) {
     out += "<line class=\"rule\" x1=\"0\" x2=\"100%\" y1=\"" + y + "\" y2=\"" + y + "\"/>";
     const double value = std::pow(10.0, decade);
     labels += "<text class=\"halo\" x=\"0\" y=\"" + number_text("%.1f", std::stod(y) - 4) + "\">" +
-           number_text(decade < -4 ? "%.0e" : "%g", value) + "</text>";
+              number_text(decade < -4 ? "%.0e" : "%g", value) + "</text>";
   }
   for (size_t i = 0; i < all.size(); ++i) {
     const std::string place = "cx=\"" + percent_attribute((static_cast<double>(i) + .5) / n) + "\" cy=\"" +
@@ -98,8 +101,9 @@ std::string draw_sensitivities(const Report& report) {
   std::stable_sort(order.begin(), order.end(),
                    [](const Sensitivity* a, const Sensitivity* b) { return a->error > b->error; });
   order.resize(std::min(order.size(), kListed));
-  out += "<h3>The most sensitive</h3>\n<table><thead><tr><th>Matrix</th><th class=\"n\">error</th><th>stored "
-         "in</th></tr></thead><tbody>\n";
+  out +=
+      "<h3>The most sensitive</h3>\n<table><thead><tr><th>Matrix</th><th class=\"n\">error</th><th>stored "
+      "in</th></tr></thead><tbody>\n";
   for (const Sensitivity* s : order) {
     out += "<tr><td>" + escape_html(s->matrix, 160) + "</td><td class=\"n\">" + number_text("%.3g", s->error) +
            "</td><td>" + (s->kept_fp32 ? "fp32" : "8 bits") + "</td></tr>\n";
@@ -130,8 +134,9 @@ std::string draw_curve(const Report& report) {
                     " against the operations kept\">";
   const std::string pattern = "%." + std::to_string(y.decimals()) + "f";
   for (double value = y.low; value <= y.high + y.step / 2; value += y.step) {
-    out += "<line class=\"rule\" x1=\"0\" x2=\"100%\" y1=\"" + at_y(value) + "\" y2=\"" + at_y(value) + "\"/><text x=\"0\" y=\"" +
-           number_text("%.1f", std::stod(at_y(value)) - 4) + "\">" + number_text(pattern.c_str(), value) + "</text>";
+    out += "<line class=\"rule\" x1=\"0\" x2=\"100%\" y1=\"" + at_y(value) + "\" y2=\"" + at_y(value) +
+           "\"/><text x=\"0\" y=\"" + number_text("%.1f", std::stod(at_y(value)) - 4) + "\">" +
+           number_text(pattern.c_str(), value) + "</text>";
   }
   for (double value = x.low; value <= x.high + x.step / 2; value += x.step) {
     out += "<text x=\"" + at_x(value) + "\" y=\"262\" text-anchor=\"middle\">" + number_text("%.0f %%", value * 100) +
@@ -150,15 +155,17 @@ std::string draw_curve(const Report& report) {
            number_text("%.1f", top < kTop + 14 ? top + 20 : top - 11) + "\">" + number_text("%.1f", point.accuracy) +
            "</text>";
   }
-  out += "</svg>\n<table><thead><tr><th class=\"n\">asked for</th><th class=\"n\">operations kept</th><th class=\"n\">" +
-         escape_html(metric) + "</th><th class=\"n\">of the best</th><th class=\"n\">speed</th></tr></thead><tbody>\n";
+  out +=
+      "</svg>\n<table><thead><tr><th class=\"n\">asked for</th><th class=\"n\">operations kept</th><th class=\"n\">" +
+      escape_html(metric, kNameLength) +
+      "</th><th class=\"n\">of the best</th><th class=\"n\">speed</th></tr></thead><tbody>\n";
   std::reverse(points.begin(), points.end());
   for (const CurvePoint& point : points) {
     out += "<tr><td class=\"n\">" + number_text("%.2f", point.target) + "</td><td class=\"n\">" +
            number_text("%.1f %%", point.operations * 100) + "</td><td class=\"n\">" +
            number_text("%.2f", point.accuracy) + "</td><td class=\"n\">" +
            (most > 0 ? number_text("%.1f %%", 100 * point.accuracy / most) : "") + "</td><td class=\"n\">" +
-           (point.speed > 0 ? number_text("%.2f×", point.speed) : "not measured") + "</td></tr>\n";
+           (point.speed > 0 ? number_text("%.2f×", point.speed) : "–") + "</td></tr>\n";
   }
   return out + "</tbody></table>\n";
 }

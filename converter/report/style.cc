@@ -1,5 +1,5 @@
-// The look of the page. Colours are those of Okabe and Ito (2008), told apart by the colour-blind, made lighter for dark
-// screens; what came in is grey and what came out blue throughout.
+// The look of the page. Colours are those of Okabe and Ito (2008), told apart by the colour-blind, made lighter for
+// dark screens; what came in is grey and what came out blue throughout.
 #include "report/charts.h"
 
 namespace kinglet::convert {
@@ -16,7 +16,7 @@ const char kReportStyle[] = R"(
 --p0:#58b0f0;--p1:#f0b03c;--p2:#3cc79a;--p3:#e58cc6;--p4:#ff8f4d;--p5:#98a2ab;--on-part:#0b1116}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
-body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 var(--sans);font-variant-numeric:tabular-nums}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 var(--sans);font-variant-numeric:tabular-nums;overflow-wrap:break-word}
 main{max-width:820px;margin:0 auto;padding:40px 24px 64px}
 header{border-top:4px solid var(--ink);padding-top:12px}
 .kicker{margin:0;color:var(--soft);font-size:13px;letter-spacing:.02em}
@@ -55,7 +55,7 @@ font-size:12.5px;line-height:38px;padding-left:7px;color:var(--on-part)}
 table{border-collapse:collapse;width:100%;font-size:14.5px;margin:6px 0 12px}
 th{font-weight:400;color:var(--soft);text-align:left;font-size:13px;vertical-align:bottom}
 th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--rule)}
-td{vertical-align:top;overflow-wrap:break-word}td:first-child,.facts td{overflow-wrap:anywhere}
+td{vertical-align:top}td:first-child,.facts td{overflow-wrap:anywhere}
 th:last-child,td:last-child{padding-right:0}
 td.n,th.n{text-align:right}td.n{white-space:nowrap}
 tr.total td{font-weight:600;border-bottom:0}
@@ -63,7 +63,7 @@ tr.total td{font-weight:600;border-bottom:0}
 padding:5px 0;font-size:14.5px}
 .row>:last-child{text-align:right}
 .row.head{color:var(--soft);font-size:13px;padding:0}
-.row b{font-weight:650}
+.row>*{min-width:0}.row b{font-weight:650}
 .muted{color:var(--soft)}
 .pair{font-size:13px}
 .heads{display:flex;flex-wrap:wrap;gap:3px}
@@ -75,7 +75,7 @@ background:linear-gradient(to top right,transparent calc(50% - 1px),var(--before
 .layers .row{grid-template-columns:minmax(60px,6em) minmax(0,210px) minmax(0,1fr) 12.5em;padding:4px 0}
 .gone-layer{color:var(--soft);border:1.5px dashed var(--before);padding:0 8px;font-size:13px}
 .was{color:var(--soft);text-decoration:line-through;text-decoration-thickness:1px}
-.chip{white-space:nowrap}
+.changed{table-layout:fixed}.changed th+th{width:15%}
 .chip::before{content:'';display:inline-block;width:8px;height:8px;border-radius:50%;margin-right:6px}
 .chip.right::before{background:var(--good)}.chip.wrong::before{background:none;border:2px solid var(--warn);width:4px;height:4px;box-sizing:content-box}
 code{font:13px/1.55 var(--mono);background:var(--faint);padding:10px 12px;display:block;overflow-wrap:anywhere;
@@ -86,7 +86,7 @@ ul{margin:0;padding-left:1.2em}li{margin-bottom:4px}
 footer{color:var(--soft);font-size:13px;border-top:1px solid var(--rule);margin-top:40px;padding-top:12px}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;font-size:13px;color:var(--soft);margin:0 0 8px;padding:0;list-style:none}
 .dot{border-radius:50%}
-.legend .key{margin-right:6px}
+.legend .key{margin-right:6px}.legend li,.bar-name span,.tile{min-width:0}
 @media (max-width:560px){body{font-size:15.5px}main{padding:20px 16px 48px}.lead{font-size:17.5px}
 .tiles{grid-template-columns:1fr 1fr;gap:0 18px}.tile .big{font-size:27px}.none .big{font-size:19px;line-height:31px}
 .row{grid-template-columns:1fr auto}.row .plot{grid-column:1/-1;grid-row:2}.row.head .plot{display:none}
