@@ -14,6 +14,7 @@
 #include "families/heads.h"
 #include "families/sentence_transformers.h"
 #include "families/task_facts.h"
+#include "passes/calibrate.h"
 #include "passes/passes.h"
 #include "readers/checkpoint.h"
 #include "tokenizers/compile.h"
@@ -150,6 +151,21 @@ void apply_limits(const SentenceModules& modules, const CompiledTokenizer* token
   model->default_prompt = modules.default_prompt;
 }
 
+void calibrate_on_texts(const ConvertOptions& options, const ModelIR& exact, const CompiledTokenizer* tokenizer,
+                        const Progress& progress, ModelIR* model) {
+  if (tokenizer == nullptr) {
+    refuse(options.source.string(), ": has no tokenizer, which calibration texts need");
+  }
+  const CalibrationTexts texts = read_calibration_texts(options.calibration, model->task == fmt::Task::embed);
+  CalibrateOptions calibration;
+  calibration.inputs = draw_inputs(texts, options.calibration_texts, options.calibration_seed);
+  calibration.description = std::to_string(calibration.inputs.size()) + " texts of " +
+                            options.calibration.filename().string() + ", seed " +
+                            std::to_string(options.calibration_seed);
+  calibration.progress = [&](double fraction) { progress("calibrating", 0.05 + 0.75 * fraction); };
+  calibrate(*model, exact, tokenizer, calibration);
+}
+
 ConvertResult run(const ConvertOptions& options, const Progress& progress) {
   if (options.precision != "int8" && options.precision != "fp32") {
     refuse("the precision ", quote(options.precision), " is not known, expected int8 or fp32");
@@ -191,7 +207,12 @@ ConvertResult run(const ConvertOptions& options, const Progress& progress) {
   add_task_facts(modules.transformer, config, tokenizer.get(), &model);
   if (options.precision == "int8") {
     fold_attention(model);
+    equalize_attention(model);
+    const ModelIR exact = model;
     quantize(model, options.keep_fp32);
+    if (!options.calibration.empty()) {
+      calibrate_on_texts(options, exact, tokenizer.get(), progress, &model);
+    }
   } else if (!options.keep_fp32.empty()) {
     refuse("patterns of matrices that stay fp32 go with the precision int8");
   }

@@ -41,6 +41,10 @@ class ConvertCommand : public Command {
         ->type_name("T")
         ->check(CLI::IsMember({"embed", "classify", "tag", "answer", "fill-mask"}));
     app.add_option("--labels", labels_, "The names of the labels instead of the checkpoint's")->type_name("a,b,…");
+    app.add_option("--calibration", calibration_, "Texts that the 8-bit numbers are chosen by: TSV, CoNLL, SQuAD, lines")
+        ->type_name("F");
+    add_number(app, "--calibration-texts", &calibration_texts_, 1u << 20, "How many of them to draw (default 256)");
+    add_number(app, "--calibration-seed", &calibration_seed_, UINT32_MAX, "Draw them by another seed (default 1)");
     app.add_option("--keep-fp32", keep_fp32_, "Keep the matrices whose names match in fp32; may be repeated")
         ->type_name("PATTERN")
         ->expected(1)
@@ -62,6 +66,9 @@ class ConvertCommand : public Command {
       options.labels = parse_names(*labels_, "--labels");
     }
     options.keep_fp32 = keep_fp32_;
+    options.calibration = calibration_;
+    options.calibration_texts = calibration_texts_;
+    options.calibration_seed = calibration_seed_;
     convert::ConvertResult result;
     {
       Progress progress;
@@ -84,6 +91,8 @@ class ConvertCommand : public Command {
   std::optional<std::string> task_;
   std::optional<std::string> labels_;
   std::vector<std::string> keep_fp32_;
+  std::string calibration_;
+  uint32_t calibration_texts_ = 256, calibration_seed_ = 1;
 };
 
 }  // namespace
