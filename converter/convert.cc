@@ -14,8 +14,7 @@
 #include "families/heads.h"
 #include "families/sentence_transformers.h"
 #include "families/task_facts.h"
-#include "passes/calibrate.h"
-#include "passes/passes.h"
+#include "quantize_model.h"
 #include "readers/checkpoint.h"
 #include "tokenizers/compile.h"
 #include "writer/model_file.h"
@@ -151,21 +150,6 @@ void apply_limits(const SentenceModules& modules, const CompiledTokenizer* token
   model->default_prompt = modules.default_prompt;
 }
 
-void calibrate_on_texts(const ConvertOptions& options, const ModelIR& exact, const CompiledTokenizer* tokenizer,
-                        const Progress& progress, ModelIR* model) {
-  if (tokenizer == nullptr) {
-    refuse(options.source.string(), ": has no tokenizer, which calibration texts need");
-  }
-  const CalibrationTexts texts = read_calibration_texts(options.calibration, model->task == fmt::Task::embed);
-  CalibrateOptions calibration;
-  calibration.inputs = draw_inputs(texts, options.calibration_texts, options.calibration_seed);
-  calibration.description = std::to_string(calibration.inputs.size()) + " texts of " +
-                            options.calibration.filename().string() + ", seed " +
-                            std::to_string(options.calibration_seed);
-  calibration.progress = [&](double fraction) { progress("calibrating", 0.05 + 0.75 * fraction); };
-  calibrate(*model, exact, tokenizer, calibration);
-}
-
 ConvertResult run(const ConvertOptions& options, const Progress& progress) {
   if (options.precision != "int8" && options.precision != "fp32") {
     refuse("the precision ", quote(options.precision), " is not known, expected int8 or fp32");
@@ -206,15 +190,11 @@ ConvertResult run(const ConvertOptions& options, const Progress& progress) {
   apply_limits(modules, tokenizer.get(), source, &model);
   add_task_facts(modules.transformer, config, tokenizer.get(), &model);
   if (options.precision == "int8") {
-    fold_attention(model);
-    equalize_attention(model);
-    const ModelIR exact = model;
-    quantize(model, options.keep_fp32);
-    if (!options.calibration.empty()) {
-      calibrate_on_texts(options, exact, tokenizer.get(), progress, &model);
-    }
+    quantize_model(options, tokenizer.get(), progress, &model, &result);
   } else if (!options.keep_fp32.empty()) {
     refuse("patterns of matrices that stay fp32 go with the precision int8");
+  } else if (!options.calibration.empty() || options.sensitivity || options.max_loss) {
+    refuse("calibration goes with the precision int8");
   }
   result.output_bytes =
       write_model(model, tokenizer.get(), {options.precision, provenance_of(paths.folder)}, file, progress);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "report/report.h"
+
 namespace kinglet::convert {
 
 struct ConvertOptions {
@@ -20,8 +22,13 @@ struct ConvertOptions {
   // Texts to calibrate int8 with (calibrate/texts.h); empty: rounding looks at the weights alone. Different machines
   // may choose differently, as the fp32 program's last bits differ.
   std::filesystem::path calibration;
-  size_t calibration_texts = 256;  // drawn from the file
+  size_t calibration_texts = 128;  // drawn from the file
   uint64_t calibration_seed = 1;
+  bool sensitivity = false;  // measure every matrix on the calibration texts
+  // Keep the fewest matrices in fp32 with which the loss is at most this many points: of the usual metric on the data
+  // file `dev`, or, without one, per cent of the calibration texts answered otherwise (labels), or 100·(1 − mean cosine).
+  std::optional<double> max_loss;
+  std::filesystem::path dev;
   // Called as work proceeds: what is being done and the fraction done, 0 to 1.
   std::function<void(const std::string& what, double fraction)> progress;
 };
@@ -29,6 +36,10 @@ struct ConvertOptions {
 struct ConvertResult {
   uint64_t source_bytes = 0;  // of the checkpoint's weight files
   uint64_t output_bytes = 0;
+  // For the report: what passes found out.
+  std::vector<Sensitivity> sensitivities;
+  std::string sensitivity_meaning;
+  std::vector<std::string> notes;
 };
 
 // Throws Error (error.h) with one line that says what was wrong, where, and what was expected; the output is then as

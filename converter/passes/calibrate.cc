@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 
 #include "base/parallel.h"
@@ -20,8 +21,9 @@ namespace {
 constexpr size_t kInputsAtOnce = 16;
 constexpr size_t kScaleRows = 1024;  // rows that input scales are chosen by
 constexpr double kWeightShare = 0.5;
+constexpr size_t kExactFloats = size_t{48} << 20;  // of the fp32 program's rows that are held at once, about
 
-// 8-bit numbers times their rows' scales, divided by what the input is multiplied by... as the writer wants them.
+// 8-bit numbers times their rows' scales.
 class RoundedSource final : public Source {
  public:
   RoundedSource(std::vector<int8_t> q, std::shared_ptr<const std::vector<float>> scales)
@@ -77,7 +79,7 @@ class Calibrator {
     }
     for (size_t i = 0; i < groups_.size(); ++i) {
       options_.progress(static_cast<double>(i) / static_cast<double>(groups_.size()));
-      decide(groups_[i]);
+      decide(i);
     }
     model_.passes.push_back("calibrate(" + options_.description + ")");
   }
@@ -85,13 +87,16 @@ class Calibrator {
  private:
   using Inputs = std::vector<CalibrationInput>;
 
-  void decide(const LinearGroup& group) {
-    WatchedModel exact(exact_, tokenizer_, group.inputs, run_options_);
+  void decide(size_t place) {
+    const LinearGroup& group = groups_[place];
+    load_exact_rows(place);
+    const std::vector<float> wanted = std::move(exact_rows_[place]);
+    exact_rows_.erase(place);
     WatchedModel rounded(model_, tokenizer_, group.inputs, run_options_);
     const size_t width = model_.values[group.inputs[0]].width;
     const Grid weight = stacked_weights(group);
-    const std::vector<float> scale = choose_input_scale(first_rows(exact, width), weight, kWeightShare);
-    const InputMoments moments = collect(exact, rounded, scale, width);
+    const std::vector<float> scale = choose_input_scale(some_rows(wanted, width), weight, kWeightShare);
+    const InputMoments moments = collect(wanted, rounded, scale, width);
     if (moments.count == 0) {
       refuse("the calibration texts have no tokens");
     }
@@ -130,15 +135,39 @@ class Calibrator {
     return all;
   }
 
-  // Rows from the first of the inputs, as many from each value.
-  Grid first_rows(WatchedModel& exact, size_t width) const {
+  // Runs the fp32 program for this group and as many of the next as there is memory for; their rows, by input.
+  void load_exact_rows(size_t place) {
+    if (exact_rows_.contains(place)) {
+      return;
+    }
+    std::vector<uint32_t> values;
+    std::vector<size_t> owners;
+    size_t floats = 0;
+    for (size_t i = place; i < groups_.size(); ++i) {
+      // The first time the number of rows is not known; one group tells.
+      floats += row_count_ * groups_[i].inputs.size() * model_.values[groups_[i].inputs[0]].width;
+      if (i > place && (row_count_ == 0 || floats > kExactFloats)) {
+        break;
+      }
+      values.insert(values.end(), groups_[i].inputs.begin(), groups_[i].inputs.end());
+      owners.insert(owners.end(), groups_[i].inputs.size(), i);
+    }
+    WatchedModel exact(exact_, tokenizer_, values, run_options_);
+    exact.run(options_.inputs, [&](const ValueRows& rows) {
+      std::vector<float>& list = exact_rows_[owners[rows.which]];
+      list.insert(list.end(), rows.data, rows.data + rows.rows * rows.width);
+    });
+    row_count_ = std::max(row_count_, exact_rows_[place].size() / groups_[place].inputs.size() /
+                                          model_.values[groups_[place].inputs[0]].width);
+  }
+
+  // Rows evenly from all.
+  static Grid some_rows(const std::vector<float>& all, size_t width) {
+    const size_t count = all.size() / width, step = std::max<size_t>(count / kScaleRows, 1);
     Grid rows;
     rows.columns = width;
-    for (size_t first = 0; first < options_.inputs.size() && rows.data.size() < kScaleRows * width;
-         first += kInputsAtOnce) {
-      exact.run(part_of_inputs(first), [&](const ValueRows& found) {
-        rows.data.insert(rows.data.end(), found.data, found.data + found.rows * width);
-      });
+    for (size_t i = 0; i < count; i += step) {
+      rows.data.insert(rows.data.end(), &all[i * width], &all[i * width] + width);
     }
     rows.rows = rows.data.size() / width;
     return rows;
@@ -150,22 +179,23 @@ class Calibrator {
             options_.inputs.begin() + static_cast<std::ptrdiff_t>(end)};
   }
 
-  InputMoments collect(WatchedModel& exact, WatchedModel& rounded, const std::vector<float>& scale, size_t width) {
+  InputMoments collect(const std::vector<float>& wanted, WatchedModel& rounded, const std::vector<float>& scale,
+                       size_t width) {
+    const float* next = wanted.data();
     InputMoments moments = {Grid(width, width), Grid(width, width), std::vector<double>(width),
                             std::vector<double>(width), 0};
     for (size_t first = 0; first < options_.inputs.size(); first += kInputsAtOnce) {
       const Inputs inputs = part_of_inputs(first);
-      std::vector<float> wanted, seen;
-      exact.run(inputs, [&](const ValueRows& rows) {
-        wanted.insert(wanted.end(), rows.data, rows.data + rows.rows * width);
-      });
+      std::vector<float> seen;
       rounded.run(inputs, [&](const ValueRows& rows) {
         seen.insert(seen.end(), rows.data, rows.data + rows.rows * width);
       });
       const size_t count = seen.size() / width;
+      std::vector<float> drift(next, next + seen.size());
+      next += seen.size();
       for (size_t i = 0; i < count; ++i) {
         float* row = &seen[i * width];
-        float* other = &wanted[i * width];
+        float* other = &drift[i * width];
         round_input(row, scale, width, row);
         for (size_t j = 0; j < width; ++j) {
           const float exact_value = scale.empty() ? other[j] : other[j] * scale[j];
@@ -176,7 +206,7 @@ class Calibrator {
       }
       moments.count += count;
       add_outer(seen.data(), width, seen.data(), width, count, &moments.squares);
-      add_outer(wanted.data(), width, seen.data(), width, count, &moments.drift);
+      add_outer(drift.data(), width, seen.data(), width, count, &moments.drift);
     }
     return moments;
   }
@@ -224,6 +254,8 @@ class Calibrator {
   const ModelIR& exact_;
   const CompiledTokenizer* tokenizer_;
   const CalibrateOptions& options_;
+  std::map<size_t, std::vector<float>> exact_rows_;  // of the next groups, by their place
+  size_t row_count_ = 0;                             // of one group's value
   std::vector<LinearGroup> groups_;
   RunOptions run_options_;
 };

@@ -34,6 +34,9 @@ class Scaled final : public Source {
   bool by_row_;
 };
 
+constexpr double kOutlier = 2;        // a channel is left alone when it is off by less than 2 to the power of this
+constexpr double kMostExponent = 40;  // beyond, numbers come close to the smallest that there are
+
 class Equalizer {
  public:
   explicit Equalizer(ModelIR& model) : model_(model) {}
@@ -180,18 +183,35 @@ class Equalizer {
         read[j] += static_cast<double>(row[j]) * row[j];
       }
     }
-    std::vector<float> factors(made.size(), 1.0f), inverses(made.size(), 1.0f);
+    scale_outliers(made, read, &rows, &columns, bias_id);
+  }
+
+  // `made` and `read` are squares: of what a channel is expected to be, and of the column that reads it.
+  void scale_outliers(const std::vector<double>& made, const std::vector<double>& read, Tensor* rows, Tensor* columns,
+                      int32_t bias_id) {
+    std::vector<double> exponents, sorted;  // of two; 0 would share the ranges out evenly
     for (size_t i = 0; i < made.size(); ++i) {
-      const double ratio = std::sqrt(std::sqrt(read[i] / made[i]));
-      if (made[i] > 0 && read[i] > 0 && std::isfinite(ratio)) {
-        constexpr int kMostExponent = 40;
-        const int exponent = std::clamp(static_cast<int>(std::lround(std::log2(ratio))), -kMostExponent, kMostExponent);
-        factors[i] = std::ldexp(1.0f, exponent);
-        inverses[i] = std::ldexp(1.0f, -exponent);
+      const bool scalable = made[i] > 0 && read[i] > 0 && std::isfinite(made[i]) && std::isfinite(read[i]);
+      exponents.push_back(scalable ? std::log2(read[i] / made[i]) / 4 : std::nan(""));
+      if (scalable) {
+        sorted.push_back(exponents.back());
       }
     }
-    rows.source = std::make_shared<Scaled>(rows, factors, true);
-    columns.source = std::make_shared<Scaled>(columns, inverses, false);
+    if (sorted.empty()) {
+      return;
+    }
+    std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2), sorted.end());
+    const double usual = sorted[sorted.size() / 2];
+    std::vector<float> factors(made.size(), 1.0f), inverses(made.size(), 1.0f);
+    for (size_t i = 0; i < made.size(); ++i) {
+      const double exponent = exponents[i] - usual;
+      if (std::abs(exponent) >= kOutlier && std::abs(exponent) <= kMostExponent) {
+        factors[i] = std::ldexp(1.0f, static_cast<int>(std::lround(exponent)));
+        inverses[i] = std::ldexp(1.0f, -static_cast<int>(std::lround(exponent)));
+      }
+    }
+    rows->source = std::make_shared<Scaled>(*rows, factors, true);
+    columns->source = std::make_shared<Scaled>(*columns, inverses, false);
     if (bias_id != kNone) {
       Tensor& tensor = model_.tensors[static_cast<size_t>(bias_id)];
       tensor.source = std::make_shared<Scaled>(tensor, factors, false);
