@@ -150,14 +150,15 @@ void apply_limits(const SentenceModules& modules, const CompiledTokenizer* token
   model->default_prompt = modules.default_prompt;
 }
 
-ConvertResult run(const ConvertOptions& options, const Progress& progress) {
+ConvertResult run(const ConvertOptions& options, OutputFile* given, const Progress& progress) {
   if (options.precision != "int8" && options.precision != "fp32") {
     refuse("the precision ", quote(options.precision), " is not known, expected int8 or fp32");
   }
   const auto task = options.task ? std::optional(parse_task(*options.task)) : std::nullopt;
   progress("reading the checkpoint", 0);
   const SourcePaths paths = find_source(options.source);
-  OutputFile file(options.output);
+  std::optional<OutputFile> own;
+  OutputFile& file = given != nullptr ? *given : own.emplace(options.output);
 
   const auto found = paths.weights.empty() ? read_sentence_modules(paths.folder) : std::nullopt;
   const SentenceModules modules = found.value_or(SentenceModules{paths.folder, {}, {}, {}, {}, {}, kNone});
@@ -169,10 +170,11 @@ ConvertResult run(const ConvertOptions& options, const Progress& progress) {
                           options.labels,
                           found.has_value(),
                           {modules.embedding.pooling, modules.embedding.normalize && modules.dense.empty()}};
-  check_distinct(options.output, request.checkpoint);
+  check_distinct(file.path(), request.checkpoint);
   const JsonObject config = request.config;
   ConvertResult result;
   result.source_bytes = request.checkpoint.bytes;
+  result.source_files = request.checkpoint.files;
   ModelIR model = build_model(std::move(request));
   if (modules.width && *modules.width != model.values[static_cast<size_t>(model.embedding)].width) {
     refuse(paths.folder.string(), ": its pooling module is for vectors of ", *modules.width, " numbers, the model has ",
@@ -202,17 +204,21 @@ ConvertResult run(const ConvertOptions& options, const Progress& progress) {
   return result;
 }
 
-}  // namespace
-
-ConvertResult convert(const ConvertOptions& options) {
+ConvertResult guarded(const ConvertOptions& options, OutputFile* given) {
   const Progress progress = options.progress ? options.progress : [](const std::string&, double) {};
   try {
-    return run(options, progress);
+    return run(options, given, progress);
   } catch (const std::bad_alloc&) {
     refuse(options.source.string(), ": there is not enough memory to convert it");
   } catch (const fs::filesystem_error& error) {
     refuse(options.source.string(), ": ", error.code().message());
   }
 }
+
+}  // namespace
+
+ConvertResult convert(const ConvertOptions& options) { return guarded(options, nullptr); }
+
+ConvertResult convert(const ConvertOptions& options, OutputFile& file) { return guarded(options, &file); }
 
 }  // namespace kinglet::convert

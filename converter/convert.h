@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "report/report.h"
+#include "writer/output_file.h"
 
 namespace kinglet::convert {
 
@@ -28,7 +29,7 @@ struct ConvertOptions {
   // Keep the fewest matrices in fp32 with which the loss is at most this many points: of the usual metric on the data
   // file `dev`, or, without one, per cent of the calibration texts answered otherwise (labels), or 100·(1 − mean cosine).
   std::optional<double> max_loss;
-  std::filesystem::path dev;
+  std::filesystem::path dev;           // a data file to measure on (eval/evaluate.h); empty: nothing is measured
   // Called as work proceeds: what is being done and the fraction done, 0 to 1.
   std::function<void(const std::string& what, double fraction)> progress;
 };
@@ -36,14 +37,20 @@ struct ConvertOptions {
 struct ConvertResult {
   uint64_t source_bytes = 0;  // of the checkpoint's weight files
   uint64_t output_bytes = 0;
+  std::vector<std::filesystem::path> source_files;  // the checkpoint's weight files
   // For the report: what passes found out.
   std::vector<Sensitivity> sensitivities;
   std::string sensitivity_meaning;
   std::vector<std::string> notes;
+  // With a report and data: what was measured before and after (report/convert_report.h).
+  std::vector<Measurement> measurements;
+  std::vector<AgreementFact> agreement;
 };
 
 // Throws Error (error.h) with one line that says what was wrong, where, and what was expected; the output is then as
 // it was before. Thread-safe for different outputs.
 ConvertResult convert(const ConvertOptions& options);
+// The same into a file that is already there, for example one without a name; options.output is not looked at.
+ConvertResult convert(const ConvertOptions& options, OutputFile& file);
 
 }  // namespace kinglet::convert

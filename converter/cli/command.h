@@ -60,6 +60,9 @@ std::unique_ptr<Command> make_rerank_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_bench_command();
 
+// The command line that this process was started with, as a shell takes it.
+std::string command_line();
+
 // Writes "kinglet: MESSAGE" to standard error as exactly one line, whatever the message contains.
 void report_error(const std::string& message);
 

@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "cli/stream.h"
 #include "cli/text.h"
+#include "report/convert_report.h"
 
 namespace kinglet::cli {
 
@@ -33,11 +34,16 @@ class ConvertCommand : public Command {
            "--max-loss X keeps the fewest matrices in fp32 such that at most X points are lost: of the usual metric on\n"
            "--dev DATA, or else of the calibration texts' answers (per cent with another label; 100·(1 − mean cosine)).\n"
            "\n"
+           "--report writes a page about the conversion, one HTML file to show a colleague: what went in and came out,\n"
+           "sizes by part, and how fast fp32 and the output are here. With --dev, a data file as kinglet eval reads it,\n"
+           "it also says how well both answer, how sure that is, and which texts are answered differently.\n"
+           "\n"
            "Examples:\n"
            "  kinglet convert all-MiniLM-L6-v2 -o minilm.kgl\n"
            "  kinglet convert all-MiniLM-L6-v2 -o minilm.kgl --calibration texts.txt\n"
+           "  kinglet convert my-classifier -o c.kgl --labels negative,positive --keep-fp32 '*classifier*'\n"
            "  kinglet convert my-classifier -o c.kgl --calibration train.tsv --max-loss 0.2 --dev dev.tsv\n"
-           "  kinglet convert my-classifier -o c.kgl --labels negative,positive --keep-fp32 '*classifier*'";
+           "  kinglet convert my-classifier -o c.kgl --dev dev.tsv --report c.html";
   }
 
   void add_options(CLI::App& app) override {
@@ -57,13 +63,14 @@ class ConvertCommand : public Command {
     app.add_option("--max-loss", max_loss_, "Keep the fewest matrices in fp32 such that X points are lost at most")
         ->type_name("X")
         ->check(CLI::NonNegativeNumber);
-    app.add_option("--dev", dev_, "Measure the loss on this data file instead of on the calibration texts")
-        ->type_name("F");
     app.add_option("--keep-fp32", keep_fp32_, "Keep the matrices whose names match in fp32; may be repeated")
         ->type_name("PATTERN")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);
+    app.add_option("--report", report_, "Write a page about it, one HTML file")->type_name("R.html");
+    app.add_option("--dev", dev_, "Measure on this data file: before and after for --report, the loss for --max-loss")
+        ->type_name("F");
   }
 
   int run(const std::vector<std::string>& arguments) override {
@@ -83,7 +90,8 @@ class ConvertCommand : public Command {
     options.calibration = calibration_;
     options.calibration_texts = calibration_texts_;
     options.calibration_seed = calibration_seed_;
-    options.sensitivity = sensitivity_;
+    // The report shows it.
+    options.sensitivity = sensitivity_ || (!report_.empty() && !calibration_.empty());
     options.max_loss = max_loss_;
     options.dev = dev_;
     check_calibration();
@@ -91,7 +99,9 @@ class ConvertCommand : public Command {
     {
       Progress progress;
       options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
-      result = convert::convert(options);
+      result = report_.empty()
+                   ? convert::convert(options)
+                   : convert::convert_with_report(options, {report_, command_line(), 2});
     }
     output().write(shorten(output_, SIZE_MAX) + ": " + group_digits(result.output_bytes) + " bytes, " + precision_ +
                    format(" (%.1f %% of the checkpoint's ", result.source_bytes == 0
@@ -100,6 +110,13 @@ class ConvertCommand : public Command {
                                                                       static_cast<double>(result.source_bytes)) +
                    group_digits(result.source_bytes) + ")\n");
     print_findings(result);
+    for (const convert::Measurement& measured : result.measurements) {
+      output().write("  " + measured.pass + ": " + measured.metric +
+                     format(" %.4f (95 %%: %.2f to %.2f)\n", measured.value, measured.low, measured.high));
+    }
+    for (const convert::AgreementFact& fact : result.agreement) {
+      output().write("  " + fact.name + ": " + shorten(fact.value, 120) + "\n");
+    }
     output().flush();
     return kExitGood;
   }
@@ -109,8 +126,8 @@ class ConvertCommand : public Command {
     if (calibration_.empty() && (sensitivity_ || max_loss_)) {
       throw UsageError("--sensitivity and --max-loss are measured on texts; expected --calibration F as well");
     }
-    if (!dev_.empty() && !max_loss_) {
-      throw UsageError("--dev says where --max-loss is measured; expected both");
+    if (!dev_.empty() && !max_loss_ && report_.empty()) {
+      throw UsageError("--dev goes with --report R.html, which shows what was measured, or with --max-loss X");
     }
   }
 
@@ -132,7 +149,7 @@ class ConvertCommand : public Command {
   std::optional<std::string> task_;
   std::optional<std::string> labels_;
   std::vector<std::string> keep_fp32_;
-  std::string calibration_, dev_;
+  std::string calibration_, report_, dev_;
   bool sensitivity_ = false;
   std::optional<double> max_loss_;
   uint32_t calibration_texts_ = 128, calibration_seed_ = 1;

@@ -59,7 +59,9 @@ class EvalCommand : public Command {
            "  \"agreement\":{\"model\":…,\"value\":…,\"count\":872,\"equal\":865,\"share\":99.1972477,\n"
            "               \"differing\":7,\"differences\":[{\"line\":12,\"answer\":…,\"other\":…},…]}\n"
            "where embeddings have mean_cosine, least_cosine and least_line, and numbers mean_difference and\n"
-           "largest_difference; for questions line is their id. A metric that is undefined is null.\n"
+           "largest_difference; for questions line is their id. A metric that is undefined is null. With --bootstrap\n"
+           "agreement has \"change\":{\"low\":…,\"high\":…}, the interval of the other's value less the model's, both\n"
+           "scored on the same draws.\n"
            "A text that cannot be computed is an error that names its line.\n"
            "\n"
            "Examples:\n"
@@ -74,7 +76,8 @@ class EvalCommand : public Command {
         ->type_name("NAME")
         ->check(CLI::IsMember(
             {"accuracy", "f1", "f1_macro", "f1_micro", "matthews", "spearman", "pearson", "exact_match", "all"}));
-    add_number(app, "--bootstrap", &resamples_, kMostResamples, "Add the 95 % interval of the metric, from N resamples");
+    add_number(app, "--bootstrap", &resamples_, kMostResamples,
+               "Add the 95 % interval of the metric, from N resamples");
     app.add_flag("--confusion", confusion_, "Add how often each label was taken for each other");
     app.add_option("--against", against_, "Add how far this model agrees")->type_name("OTHER.kgl");
     add_number(app, "--differences", &most_differences_, 1u << 30,
@@ -123,6 +126,9 @@ class EvalCommand : public Command {
     if (other) {
       other_predictions_ = predict(*other, *against_, data, "evaluating the other model");
       agreement_ = eval::agree(data, predictions, *other_predictions_);
+      if (resamples_ > 0) {
+        change_ = eval::bootstrap_change(scorer, eval::Scorer(data, *other_predictions_), metrics_[0], resamples_);
+      }
     }
     output().write(json_ ? json(data, predictions, scorer) : table(data, predictions, scorer));
     output().flush();
@@ -239,7 +245,11 @@ class EvalCommand : public Command {
     std::string out = values_.empty() ? "" : "\n";
     out += "against " + name + ": ";
     if (other_value(data)) {
-      out += metrics_[0] + format(" %.4f there; ", *other_value(data) * 100);
+      out +=
+          metrics_[0] + format(" %.4f there", *other_value(data) * 100) +
+          (change_ ? format(" (there − here: 95 %% interval %+.4f to %+.4f)", change_->low * 100, change_->high * 100)
+                   : std::string()) +
+          "; ";
     }
     if (data.kind == eval::Kind::kEmbeddings) {
       out += format("cosine %.6f on average, %.6f at least (%s), of %zu texts\n", agreement.mean_cosine,
@@ -248,14 +258,20 @@ class EvalCommand : public Command {
       out += format("numbers differ by %.6f on average, %.6f at most\n", agreement.mean_difference,
                     agreement.largest_difference);
     } else {
-      const char* what = data.kind == eval::Kind::kLabels ? "labels" : data.kind == eval::Kind::kTags ? "tags" : "answers";
+      const char* what = data.kind == eval::Kind::kLabels ? "labels"
+                         : data.kind == eval::Kind::kTags ? "tags"
+                                                          : "answers";
       out += format("%.4f %% equal %s (%zu of %zu)\n", agreement.share * 100, what, agreement.equal, agreement.count);
     }
     const size_t shown = std::min<size_t>(agreement.differences.size(), listed());
     for (size_t i = 0; i < shown; ++i) {
       const eval::Difference& difference = agreement.differences[i];
-      out += "  " + shorten(data.where(difference.example), SIZE_MAX) + ": " + shorten(difference.first, 60) +
-             ", there " + shorten(difference.second, 60) + ": " + shorten(data.text(difference.example), 60) + "\n";
+      out += "  " +
+             (data.kind == eval::Kind::kAnswers
+                  ? "question " + shorten(data.questions.questions[difference.example].id, 40)
+                  : format("line %zu", data.line(difference.example))) +
+             ": " + shorten(difference.first, 60) + ", there " + shorten(difference.second, 60) + ": " +
+             shorten(data.text(difference.example), 60) + "\n";
     }
     if (shown < agreement.differences.size()) {
       out += format("  … and %zu more\n", agreement.differences.size() - shown);
@@ -319,6 +335,9 @@ class EvalCommand : public Command {
     if (data.has_truth) {
       const std::optional<double> value = other_value(data);
       out += ",\"value\":" + (value ? format("%.9g", *value * 100) : "null");
+      if (change_) {
+        out += format(",\"change\":{\"low\":%.9g,\"high\":%.9g}", change_->low * 100, change_->high * 100);
+      }
     }
     out += format(",\"count\":%zu", agreement.count);
     if (data.kind == eval::Kind::kEmbeddings) {
@@ -366,11 +385,14 @@ class EvalCommand : public Command {
   std::vector<std::optional<double>> values_;  // of metrics_; empty: nothing to measure on
   std::vector<std::optional<eval::Interval>> intervals_;
   std::optional<eval::Predictions> other_predictions_;
+  std::optional<eval::Interval> change_;  // of the metric, from this model to the other
   std::optional<eval::Agreement> agreement_;
 };
 
 }  // namespace
 
-std::unique_ptr<Command> make_eval_command() { return std::make_unique<EvalCommand>(); }
+std::unique_ptr<Command> make_eval_command() {
+  return std::make_unique<EvalCommand>();
+}
 
 }  // namespace kinglet::cli

@@ -16,6 +16,8 @@ namespace kinglet::cli {
 
 namespace {
 
+std::vector<std::string> command_words;  // of this process, from main()
+
 using Maker = std::unique_ptr<Command> (*)();
 constexpr Maker kCommands[] = {make_convert_command,  make_inspect_command,    make_verify_command,
                                make_tokenize_command, make_encode_command,     make_embed_command,
@@ -113,6 +115,7 @@ int run_command(const std::string& name, const std::vector<std::string>& raw) {
 }
 
 int run(const std::vector<std::string>& arguments) {
+  command_words = arguments;
   if (arguments.empty()) {
     throw UsageError("no command; expected kinglet COMMAND …, see kinglet --help");
   }
@@ -131,6 +134,23 @@ int run(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace
+
+std::string command_line() {
+  std::string line = "kinglet";
+  for (const std::string& word : command_words) {
+    constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=+@%";
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+      line += ' ' + word;
+      continue;
+    }
+    line += " '";
+    for (const char c : word) {
+      line += c == '\'' ? "'\\''" : std::string(1, c);
+    }
+    line += '\'';
+  }
+  return line;
+}
 
 void report_error(const std::string& message) {
   const std::string line = "kinglet: " + shorten(message, SIZE_MAX) + "\n";

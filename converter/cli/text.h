@@ -5,12 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace kinglet::cli {
 
-// Decodes the character at text[at], at < text.size(): its code point and its length in bytes. A bad sequence is
-// U+FFFD with the length that Python's errors="replace" gives it (the longest valid prefix, at least one byte).
-char32_t decode_utf8(std::string_view text, size_t at, size_t* length);
-void append_utf8(std::string& out, char32_t code);
+using convert::append_utf8;
+using convert::decode_utf8;
 
 // Appends `text` as a JSON string. The result is valid UTF-8: each bad sequence becomes U+FFFD.
 void append_json(std::string& out, std::string_view text);

@@ -14,16 +14,20 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-std::optional<Interval> bootstrap(const Scorer& scorer, const std::string& metric, uint32_t resamples, uint32_t seed) {
+namespace {
+
+// Of the values that `value` gives for the samples.
+template <typename Value>
+std::optional<Interval> interval_of(size_t size, uint32_t resamples, uint32_t seed, Value value) {
   std::mt19937 random(seed);
-  std::vector<uint32_t> sample(scorer.size());
+  std::vector<uint32_t> sample(size);
   std::vector<double> values;
   for (uint32_t i = 0; i < resamples; ++i) {
     for (uint32_t& index : sample) {
       index = static_cast<uint32_t>((uint64_t{random()} * sample.size()) >> 32);
     }
-    if (const std::optional<double> value = scorer.value(metric, sample)) {
-      values.push_back(*value);
+    if (const std::optional<double> defined = value(sample)) {
+      values.push_back(*defined);
     }
   }
   if (values.empty()) {
@@ -32,6 +36,21 @@ std::optional<Interval> bootstrap(const Scorer& scorer, const std::string& metri
   std::sort(values.begin(), values.end());
   const double tail = (1 - kBootstrapLevel) / 2;
   return Interval{quantile(values, tail), quantile(values, 1 - tail), static_cast<uint32_t>(values.size())};
+}
+
+}  // namespace
+
+std::optional<Interval> bootstrap(const Scorer& scorer, const std::string& metric, uint32_t resamples, uint32_t seed) {
+  return interval_of(scorer.size(), resamples, seed,
+                     [&](const std::vector<uint32_t>& sample) { return scorer.value(metric, sample); });
+}
+
+std::optional<Interval> bootstrap_change(const Scorer& first, const Scorer& second, const std::string& metric,
+                                         uint32_t resamples, uint32_t seed) {
+  return interval_of(first.size(), resamples, seed, [&](const std::vector<uint32_t>& sample) -> std::optional<double> {
+    const std::optional<double> before = first.value(metric, sample), after = second.value(metric, sample);
+    return before && after ? std::optional<double>(*after - *before) : std::nullopt;
+  });
 }
 
 }  // namespace kinglet::eval

@@ -30,4 +30,8 @@ double quantile(const std::vector<double>& sorted, double q);
 std::optional<Interval> bootstrap(const Scorer& scorer, const std::string& metric,
                                   uint32_t resamples = kBootstrapResamples, uint32_t seed = kBootstrapSeed);
 
+// The same of second − first, both scored on the same samples: how sure a change is. Precondition: the same data.
+std::optional<Interval> bootstrap_change(const Scorer& first, const Scorer& second, const std::string& metric,
+                                         uint32_t resamples = kBootstrapResamples, uint32_t seed = kBootstrapSeed);
+
 }  // namespace kinglet::eval

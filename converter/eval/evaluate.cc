@@ -49,8 +49,7 @@ void read_table(Data& data, bool texts_alone) {
     if (!data.table.has_score) {
       refuse(data.path, ":1: no column \"score\"; this model is measured on numbers");
     }
-    refuse(data.path,
-           ":1: no columns \"sentence1\" and \"sentence2\"; an embedding model is measured on pairs");
+    refuse(data.path, ":1: no columns \"sentence1\" and \"sentence2\"; an embedding model is measured on pairs");
   }
   if (by_label && data.has_truth) {
     for (const Example& example : data.table.examples) {
@@ -96,10 +95,7 @@ size_t Data::size() const {
 }
 
 const char* Data::unit() const {
-  return kind == Kind::kTags      ? "sentences"
-         : kind == Kind::kAnswers ? "questions"
-         : table.has_pair         ? "pairs"
-                                  : "texts";
+  return kind == Kind::kTags ? "sentences" : kind == Kind::kAnswers ? "questions" : table.has_pair ? "pairs" : "texts";
 }
 
 size_t Data::line(size_t i) const {
@@ -174,10 +170,7 @@ const std::vector<std::string>& metrics_of(Kind kind) {
   static const std::vector<std::string> numbers = {"spearman", "pearson"};
   static const std::vector<std::string> tags = {"f1", "accuracy"};
   static const std::vector<std::string> answers = {"f1", "exact_match"};
-  return kind == Kind::kLabels    ? labels
-         : kind == Kind::kTags    ? tags
-         : kind == Kind::kAnswers ? answers
-                                  : numbers;
+  return kind == Kind::kLabels ? labels : kind == Kind::kTags ? tags : kind == Kind::kAnswers ? answers : numbers;
 }
 
 Scorer::Scorer(const Data& data, const Predictions& predictions) : data_(data), predictions_(predictions) {
@@ -203,7 +196,9 @@ Scorer::Scorer(const Data& data, const Predictions& predictions) : data_(data), 
   }
 }
 
-std::optional<double> Scorer::value(const std::string& metric) const { return value(metric, all_); }
+std::optional<double> Scorer::value(const std::string& metric) const {
+  return value(metric, all_);
+}
 
 std::optional<double> Scorer::value(const std::string& metric, const std::vector<uint32_t>& sample) const {
   if (!data_.has_truth) {

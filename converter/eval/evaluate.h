@@ -65,10 +65,10 @@ Data read_data(const std::filesystem::path& path, const Model& model, const std:
 
 struct PredictOptions {
   uint32_t threads = 1;
-  uint32_t batch = 8;          // never changes a result
-  uint32_t max_length = 0;     // 0: the model's limit
-  std::string prompt;          // of embedding models; "": none
-  bool keep_outputs = false;   // fills Predictions::outputs
+  uint32_t batch = 8;         // never changes a result
+  uint32_t max_length = 0;    // 0: the model's limit
+  std::string prompt;         // of embedding models; "": none
+  bool keep_outputs = false;  // fills Predictions::outputs
   std::function<void(double fraction)> progress;
 };
 

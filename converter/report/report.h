@@ -16,8 +16,9 @@ struct Measurement {
   std::string pass;    // "checkpoint, fp32", "int8", "heads pruned", …
   std::string metric;  // "accuracy", "spearman", …
   double value = 0;
-  double low = 0, high = 0;  // 95 % interval by bootstrap; equal: none was computed
-  uint64_t count = 0;        // examples
+  double low = 0, high = 0;                // 95 % interval by bootstrap; equal: none was computed
+  uint64_t count = 0;                      // examples
+  double change_low = 0, change_high = 0;  // 95 % interval of the change from the first measurement; equal: none
 };
 
 // Bytes of a part of the model, in the file that came in (or its fp32 form) and in the one that came out.
@@ -67,9 +68,9 @@ struct AgreementFact {
 };
 
 struct Report {
-  std::string title;           // "minilm-sst2 in 8 bits"
-  std::string command;         // the command line, as it was given
-  std::string source, output;  // names, without the folders of this machine
+  std::string title;                                       // "minilm-sst2 in 8 bits"
+  std::string command;                                     // the command line, as it was given
+  std::string source, output;                              // names, without the folders of this machine
   std::vector<std::pair<std::string, std::string>> facts;  // what, value: architecture, options, hashes, version
 
   uint64_t bytes_before = 0, bytes_after = 0;  // of weights and tokenizer, in all; 0: not known

@@ -1,6 +1,7 @@
 """eval: metrics against counts made here from classify and similarity, and data files that are wrong."""
 
 import json
+import random
 import sys
 import unittest
 from pathlib import Path
@@ -22,6 +23,31 @@ def pearson(a, b):
     ma, mb = sum(a) / len(a), sum(b) / len(b)
     ab = sum((x - ma) * (y - mb) for x, y in zip(a, b))
     return ab / (sum((x - ma) ** 2 for x in a) * sum((y - mb) ** 2 for y in b)) ** 0.5
+
+
+def mersenne(seed):
+    """The numbers of std::mt19937: Python's generator, started as the C++ standard says."""
+    state = [seed]
+    for i in range(1, 624):
+        state.append((1812433253 * (state[-1] ^ (state[-1] >> 30)) + i) & 0xffffffff)
+    generator = random.Random()
+    generator.setstate((3, (*state, 624), None))
+    return lambda: generator.getrandbits(32)
+
+
+def interval(values, metric, resamples, seed):
+    """The middle 95 % of `metric` over resamples of `values`, times 100."""
+    draw, found = mersenne(seed), []
+    for _ in range(resamples):
+        found.append(metric([values[draw() * len(values) >> 32] for _ in values]))
+    found.sort()
+
+    def quantile(q):
+        place = q * (len(found) - 1)
+        below = int(place)
+        above = min(below + 1, len(found) - 1)
+        return found[below] + (place - below) * (found[above] - found[below])
+    return 100 * quantile(0.025), 100 * quantile(0.975)
 
 
 class Eval(support.TestCase):
@@ -54,6 +80,89 @@ class Eval(support.TestCase):
             self.assertAlmostEqual(value, 100 * sum(f1) / 3, places=5)
         self.good("eval", path, by_name, "--metric", "matthews")
         self.good("eval", path, by_name, "--metric", "f1_micro")
+
+    def test_interval_and_confusion(self):
+        path = support.model("bert-seqcls")
+        labels = json.loads(self.good("inspect", path, "--json"))["labels"]
+        predicted = [a["label"] for a in self.objects("classify", path, "--json", *TEXTS)]
+        truth = [labels[n % 3] for n in range(len(TEXTS))]
+        data = self.data("label\ttext\n" + "".join(f"{t}\t{x}\n" for t, x in zip(truth, TEXTS)))
+        about = json.loads(self.good("eval", path, data, "--json", "--bootstrap", "200", "--confusion"))
+        low, high = interval([t == p for t, p in zip(truth, predicted)], lambda s: sum(s) / len(s), 200,
+                             about["interval"]["seed"])
+        self.assertAlmostEqual(about["interval"]["low"], low, places=5)
+        self.assertAlmostEqual(about["interval"]["high"], high, places=5)
+        self.assertEqual((about["interval"]["level"], about["interval"]["resamples"]), (95, 200))
+        pairs = list(zip(truth, predicted))
+        self.assertEqual(about["confusion"], {"labels": labels, "rows": [[pairs.count((t, p)) for p in labels]
+                                                                         for t in labels]})
+        out = self.good("eval", path, data, "--bootstrap", "200", "--confusion", "--metric", "all")
+        self.assertIn(f"  95 % interval {low:.4f} to {high:.4f} (200 resamples, seed 1)\n", out)
+        for metric in ("accuracy", "f1", "f1_macro", "f1_micro", "matthews"):
+            self.assertRegex(out, f"(?m)^{metric} ")
+        every = json.loads(self.good("eval", path, data, "--json", "--metric", "all"))["metrics"]
+        self.assertEqual(every["accuracy"], about["value"])
+        self.assertEqual(every["f1_micro"], about["value"])
+        self.fails(2, "eval", support.model("bert", "--task", "embed"), data, "--confusion", says="--confusion")
+
+    def test_agreement_of_classifiers(self):
+        path, other = support.model("bert-seqcls"), support.model("bert-seqcls", "--labels", "x,y,z")
+        fp32 = support.model("bert-seqcls", "--precision", "fp32")
+        texts = self.data("text\n" + "".join(f"{x}\n" for x in TEXTS if x), "texts.tsv")
+        ours, theirs = ([a["label"] for a in self.objects("classify", m, "--json", *filter(None, TEXTS))]
+                        for m in (path, fp32))
+        about = json.loads(self.good("eval", path, texts, "--json", "--against", fp32))
+        differing = [(i + 2, a, b) for i, (a, b) in enumerate(zip(ours, theirs)) if a != b]
+        self.assertIsNone(about["metric"])
+        agreement = about["agreement"]
+        self.assertEqual(agreement["equal"], len(ours) - len(differing))
+        self.assertEqual([(d["line"], d["answer"], d["other"]) for d in agreement["differences"]], differing)
+        # The other side of the same coin: a model whose labels are swapped differs everywhere, and is listed up to N.
+        labels = json.loads(self.good("inspect", path, "--json"))["labels"]
+        swapped = support.model("bert-seqcls", "--labels", ",".join([labels[1], labels[2], labels[0]]))
+        data = self.data("label\ttext\n" + "".join(f"{labels[0]}\t{x}\n" for x in TEXTS))
+        about = json.loads(self.good("eval", path, data, "--json", "--against", swapped, "--differences", "3"))
+        self.assertEqual((about["agreement"]["equal"], about["agreement"]["differing"]), (0, len(TEXTS)))
+        self.assertEqual(len(about["agreement"]["differences"]), 3)
+        out = self.good("eval", path, data, "--against", swapped, "--differences", "3", "--bootstrap", "50")
+        self.assertIn(f"0.0000 % equal labels (0 of {len(TEXTS)})", out)
+        self.assertIn(f"  … and {len(TEXTS) - 3} more\n", out)
+        self.assertEqual(out.count(", there "), 3)
+        self.fails(1, "eval", path, data, "--against", other, says='label "x"')
+        self.fails(1, "eval", path, data, "--against", support.model("bert", "--task", "embed"), says="another task")
+        self.fails(1, "eval", path, texts, says="no column")
+        self.fails(1, "eval", path, texts, "--against", fp32, "--metric", "f1", says="no labels or scores")
+        self.fails(2, "eval", path, data, "--differences", "3", says="--against")
+
+    def test_agreement_of_embeddings_and_numbers(self):
+        path, fp32 = support.model("bert", "--task", "embed"), support.model("bert", "--task", "embed", "--precision",
+                                                                             "fp32")
+        data = self.data("text\n" + "".join(f"{x}\n" for x in TEXTS if x), "texts.tsv")
+        ours, theirs = ([o["embedding"] for o in self.objects("embed", m, "--json", *filter(None, TEXTS))]
+                        for m in (path, fp32))
+        cosines = [sum(x * y for x, y in zip(a, b)) / (sum(x * x for x in a) * sum(y * y for y in b)) ** 0.5
+                   for a, b in zip(ours, theirs)]
+        agreement = json.loads(self.good("eval", path, data, "--json", "--against", fp32))["agreement"]
+        self.assertAlmostEqual(agreement["mean_cosine"], sum(cosines) / len(cosines), places=5)
+        self.assertAlmostEqual(agreement["least_cosine"], min(cosines), places=5)
+        self.assertEqual(agreement["least_line"], cosines.index(min(cosines)) + 2)
+        path, fp32 = support.model("bert-regression"), support.model("bert-regression", "--precision", "fp32")
+        ours, theirs = ([a["value"] for a in self.objects("classify", m, "--json", *TEXTS)] for m in (path, fp32))
+        gaps = [abs(a - b) for a, b in zip(ours, theirs)]
+        data = self.data("score\ttext\n" + "".join(f"{n}\t{x}\n" for n, x in enumerate(TEXTS)))
+        about = json.loads(self.good("eval", path, data, "--json", "--against", fp32, "--bootstrap", "50"))
+        self.assertAlmostEqual(about["agreement"]["mean_difference"], sum(gaps) / len(gaps), places=6)
+        self.assertAlmostEqual(about["agreement"]["largest_difference"], max(gaps), places=6)
+        spearman = [pearson(ranks(v), list(range(8))) for v in (ours, theirs)]
+        self.assertAlmostEqual(about["agreement"]["value"], 100 * spearman[1], places=5)
+        self.assertLessEqual(about["agreement"]["change"]["low"], 100 * (spearman[1] - spearman[0]) + 1e-6)
+
+    def test_agreement_of_taggers(self):
+        path, fp32 = support.model("bert-ner"), support.model("bert-ner", "--precision", "fp32")
+        data = self.data("".join(f"{w}\tO\n" for w in "Angela Merkel visited Seoul .".split()), "o.conll")
+        agreement = json.loads(self.good("eval", path, data, "--json", "--against", fp32))["agreement"]
+        self.assertEqual((agreement["count"], agreement["share"]), (5, 100 * agreement["equal"] / 5))
+        self.assertEqual(agreement["differing"], int(agreement["equal"] < 5))
 
     def test_pairs_of_a_classifier(self):
         path = support.model("bert-seqcls")
