@@ -9,6 +9,7 @@
 #include "cli/progress.h"
 #include "cli/stream.h"
 #include "cli/text.h"
+#include "prune/prune_report.h"
 #include "prune/vocabulary.h"
 #include "writer/checkpoint_folder.h"
 
@@ -53,6 +54,7 @@ class PruneCommand : public Command {
     app.add_option("--data", data_, "Texts to prune on")->type_name("F");
     app.add_option("--dev", dev_, "Measure before and after on this data file")->type_name("F");
     app.add_flag("--curve", curve_, "Measure other targets, too");
+    app.add_option("--report", report_, "Write a page about it, one HTML file")->type_name("R.html");
     app.add_option("--budget", budget_, "What work is: operations (default) or latency")
         ->type_name("KIND")
         ->check(CLI::IsMember({"operations", "latency"}));
@@ -105,7 +107,8 @@ class PruneCommand : public Command {
     {
       Progress progress;
       options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
-      result = convert::prune(options);
+      result = report_.empty() ? convert::prune(options)
+                               : convert::prune_with_report(options, {report_, command_line(), threads_});
     }
     show(result);
     return kExitGood;
@@ -160,7 +163,7 @@ class PruneCommand : public Command {
     return kExitGood;
   }
 
-  std::string output_, vocabulary_, data_, dev_, budget_ = "operations";
+  std::string output_, vocabulary_, data_, dev_, report_, budget_ = "operations";
   std::optional<double> target_;
   std::optional<std::string> task_;
   bool curve_ = false;
