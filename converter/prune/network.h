@@ -12,7 +12,7 @@
 
 namespace kinglet::convert {
 
-// Texts as token ids, laid end to end.
+// Texts as token ids, laid end to end; each has one token at least, and ids and types that the model has.
 struct Tokens {
   std::vector<int32_t> ids, types;
   std::vector<uint32_t> begins = {0};  // of every text, and the end

@@ -112,9 +112,21 @@ class Pruner {
       if (!tokens) {
         refuse(options_.data.string(), ": a text cannot be made tokens: ", tokens.error().message());
       }
+      const auto beyond = [](const std::vector<int32_t>& list, uint32_t count) {
+        return std::any_of(list.begin(), list.end(), [count](int32_t x) { return x < 0 || uint32_t(x) >= count; });
+      };
+      if (beyond(tokens->ids, source_.model.vocabulary) || beyond(tokens->type_ids, source_.model.type_count)) {
+        refuse(options_.data.string(), ": the tokenizer gives ids or types that the model does not have");
+      }
+      if (tokens->ids.empty()) {
+        continue;
+      }
       tokens_.ids.insert(tokens_.ids.end(), tokens->ids.begin(), tokens->ids.end());
       tokens_.types.insert(tokens_.types.end(), tokens->type_ids.begin(), tokens->type_ids.end());
       tokens_.begins.push_back(static_cast<uint32_t>(tokens_.ids.size()));
+    }
+    if (tokens_.texts() == 0) {
+      refuse(options_.data.string(), ": its texts have no tokens; expected some");
     }
     length_ = static_cast<double>(tokens_.ids.size()) / static_cast<double>(tokens_.texts());
     result_.texts = static_cast<uint32_t>(tokens_.texts());
