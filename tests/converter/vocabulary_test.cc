@@ -4,11 +4,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <random>
 #include <set>
 
 #include "error.h"
 #include "fixtures.h"
+#include "prune/kept_tokens.h"
 #include "support/checkpoints.h"
 #include "support/paths.h"
 #include "support/temporary.h"
@@ -91,8 +93,9 @@ void write_bpe(const fs::path& folder, std::mt19937& random) {
        {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}}}});
 }
 
-// Scores are often equal.
-void write_unigram(const fs::path& folder, std::mt19937& random) {
+// Scores are often equal. With bytes for unknown characters there are pieces of such a character, too, and a piece that
+// makes it unlikely to be taken for itself.
+void write_unigram(const fs::path& folder, std::mt19937& random, bool bytes) {
   std::vector<std::string> pool = kLetters;
   pool.push_back("▁");
   Json pieces = Json::array();
@@ -115,6 +118,16 @@ void write_unigram(const fs::path& folder, std::mt19937& random) {
   for (const std::string& letter : pool) {
     add(letter);
   }
+  for (uint32_t byte = 0; bytes && byte < 256; ++byte) {
+    char text[8];
+    std::snprintf(text, sizeof(text), "<0x%02X>", byte);
+    pieces.push_back({text, -3});
+  }
+  if (bytes) {
+    pieces.push_back({"aж", -30});
+    pieces.push_back({"жb", -25});
+    pieces.push_back({"ддд", -50});
+  }
   Json tokens = added({"<s>", "<pad>", "<unk>"}, 0);
   const auto size = static_cast<uint32_t>(pieces.size());
   tokens.push_back(added({"<mask>"}, size)[0]);
@@ -123,7 +136,7 @@ void write_unigram(const fs::path& folder, std::mt19937& random) {
                 {"normalizer", nullptr},
                 {"pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}}},
                 {"post_processor", nullptr},
-                {"model", {{"type", "Unigram"}, {"unk_id", 2}, {"vocab", pieces}}}});
+                {"model", {{"type", "Unigram"}, {"unk_id", 2}, {"byte_fallback", bytes}, {"vocab", pieces}}}});
 }
 
 std::map<std::string, convert::Tensor> tensors_of(const CheckpointFolder& folder) {
@@ -147,8 +160,11 @@ size_t compare(const fs::path& source, const std::vector<std::string>& parts, co
                uint64_t min_count, std::mt19937& random) {
   const TemporaryFolder out;
   std::string data = "\n";
-  for (int i = 0; i < 40; ++i) {
-    data += random_text(random, parts) + "\n";
+  std::vector<std::string> words;  // that stay, if once is enough
+  for (uint32_t i = 2 + random() % 10; i-- > 0;) {
+    const std::string text = random_text(random, parts);
+    data += text + "\n";
+    words.push_back(text.substr(0, text.find(' ')));
   }
   write_file(out / "texts.txt", data + "a\n");
   CheckpointFolder folder = convert::read_checkpoint_folder(source);
@@ -163,8 +179,8 @@ size_t compare(const fs::path& source, const std::vector<std::string>& parts, co
     new_ids[std::string(after.tokenizer().token(static_cast<int32_t>(id)))] = static_cast<int32_t>(id);
   }
   size_t same = 0;
-  for (int i = 0; i < 400; ++i) {
-    const std::string text = random_text(random, parts);
+  for (int i = 0; i < 300; ++i) {
+    const std::string text = random_text(random, i % 2 == 0 ? parts : words);
     const std::vector<std::string> old = tokens_of(before, text), now = tokens_of(after, text);
     CAPTURE(text);
     const auto stays = [&](const std::string& token) { return new_ids.count(token) != 0; };
@@ -202,22 +218,42 @@ size_t compare(const fs::path& source, const std::vector<std::string>& parts, co
   return same;
 }
 
+TEST_CASE("what must stay: letters and the path of a merged token, single characters and the least score") {
+  const convert::LoadedTokenizer bpe = make_bpe({{"a", "b"}, {"d", "e"}, {"ab", "c"}, {"b", "c"}, {"a", "bc"}});
+  const auto id = [&](const char* token) { return bpe.tokenizer.vocabulary.at(token); };
+  std::vector<bool> keep(bpe.tokenizer.vocabulary.size());
+  keep[id("abc")] = true;
+  convert::keep_needed(bpe, "here", &keep);
+  CHECK(keep[id("ab")]);
+  CHECK(keep[id("x")]);
+  CHECK(!keep[id("de")]);
+  CHECK(!keep[id("bc")]);  // another way to the same token, which no text goes
+
+  const convert::LoadedTokenizer unigram =
+      make_unigram({{"<unk>", 0}, {"ab", -4}, {"abb", -50}, {"a", -2}, {"b", -3}});
+  keep.assign(5, false);
+  convert::keep_needed(unigram, "here", &keep);
+  CHECK(keep == std::vector<bool>{true, false, true, true, true});
+}
+
 TEST_CASE("kept texts stay and nothing new is unknown: byte-level BPE, Unigram, WordPiece") {
   const uint32_t seed = std::random_device{}();
   MESSAGE("seed ", seed);
   std::mt19937 random(seed);
   size_t same = 0;
   for (int round = 0; round < (small_scale() ? 1 : 2); ++round) {
-    const uint64_t min_count = 1 + random() % 3;
+    const uint64_t min_count = 1 + random() % 4 / 3;
     {
       const TemporaryFolder source;
       write_bpe(source.path(), random);
-      same += compare(source.path(), {"a", "b", "c", "d", "é", "ab", "cd", "<mask>", "ж"}, "<unk>", min_count, random);
+      same += compare(source.path(), {"a", "b", "c", "d", "é", "ab", "cd", "<mask>", "ж", "aж"}, "<unk>", min_count,
+                      random);
     }
     {
       const TemporaryFolder source;
-      write_unigram(source.path(), random);
-      same += compare(source.path(), {"a", "b", "c", "d", "é", "ab", "cd", "<mask>", "ж"}, "<unk>", min_count, random);
+      write_unigram(source.path(), random, random() % 2 == 0);
+      same += compare(source.path(), {"a", "b", "c", "d", "é", "ab", "cd", "<mask>", "ж", "aж"}, "<unk>", min_count,
+                      random);
     }
     const std::vector<std::string> parts = {"the", "er", "in",   "s",  "z",  "Q",   "[MASK]",
                                             "é",   ".",  "movi", "es", "一", "\x01"};
@@ -285,7 +321,7 @@ void contains(const std::string& text, const std::string& part) {
 TEST_CASE("what cannot be pruned is refused by name") {
   std::mt19937 random(1);
   const TemporaryFolder source;
-  write_unigram(source.path(), random);
+  write_unigram(source.path(), random, false);
   CHECK(prune_error(source.path()) == "");
   edit_json(source / "tokenizer.json", [](Json& json) { json["model"]["vocab"][10][0] = "xy"; });
   contains(prune_error(source.path()), "has the piece \"xy\" without the piece \"x\"");
