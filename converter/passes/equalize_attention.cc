@@ -52,8 +52,7 @@ class Equalizer {
     for (const auto& [value, attention] : by_value) {
       const int64_t output = only_reader(value);
       if (output >= 0) {
-        equalize(*attention, value, static_cast<uint32_t>(output));
-        changed = true;
+        changed = equalize(*attention, value, static_cast<uint32_t>(output)) || changed;
       }
     }
     if (changed) {
@@ -161,7 +160,8 @@ class Equalizer {
     return squares;
   }
 
-  void equalize(const AttentionOp& op, uint32_t value, uint32_t output) {
+  // Whether anything was changed.
+  bool equalize(const AttentionOp& op, uint32_t value, uint32_t output) {
     Tensor& rows = model_.tensors[model_.matrices[value].weight];
     Tensor& columns = model_.tensors[model_.matrices[output].weight];
     const std::vector<double> in = expected_squares(op.value_in);
@@ -183,11 +183,11 @@ class Equalizer {
         read[j] += static_cast<double>(row[j]) * row[j];
       }
     }
-    scale_outliers(made, read, &rows, &columns, bias_id);
+    return scale_outliers(made, read, &rows, &columns, bias_id);
   }
 
   // `made` and `read` are squares: of what a channel is expected to be, and of the column that reads it.
-  void scale_outliers(const std::vector<double>& made, const std::vector<double>& read, Tensor* rows, Tensor* columns,
+  bool scale_outliers(const std::vector<double>& made, const std::vector<double>& read, Tensor* rows, Tensor* columns,
                       int32_t bias_id) {
     std::vector<double> exponents, sorted;  // of two; 0 would share the ranges out evenly
     for (size_t i = 0; i < made.size(); ++i) {
@@ -198,17 +198,22 @@ class Equalizer {
       }
     }
     if (sorted.empty()) {
-      return;
+      return false;
     }
     std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2), sorted.end());
     const double usual = sorted[sorted.size() / 2];
     std::vector<float> factors(made.size(), 1.0f), inverses(made.size(), 1.0f);
+    bool changed = false;
     for (size_t i = 0; i < made.size(); ++i) {
       const double exponent = exponents[i] - usual;
       if (std::abs(exponent) >= kOutlier && std::abs(exponent) <= kMostExponent) {
         factors[i] = std::ldexp(1.0f, static_cast<int>(std::lround(exponent)));
         inverses[i] = std::ldexp(1.0f, -static_cast<int>(std::lround(exponent)));
+        changed = true;
       }
+    }
+    if (!changed) {
+      return false;
     }
     rows->source = std::make_shared<Scaled>(*rows, factors, true);
     columns->source = std::make_shared<Scaled>(*columns, inverses, false);
@@ -216,6 +221,7 @@ class Equalizer {
       Tensor& tensor = model_.tensors[static_cast<size_t>(bias_id)];
       tensor.source = std::make_shared<Scaled>(tensor, factors, false);
     }
+    return true;
   }
 
   ModelIR& model_;

@@ -15,7 +15,9 @@ namespace kinglet::convert {
 
 namespace {
 
-constexpr double kDamping = 0.01;     // of the mean of H's diagonal, added to it
+// Of the mean of H's diagonal, added to it: for rounding, and for undoing drift, where what a few texts say is not to
+// be believed too far (on all-MiniLM-L6-v2 with 128 texts the mean cosine is 0.99885 with 0.01, 0.99912 with 0.1).
+constexpr double kDamping = 0.01, kDriftDamping = 0.1;
 constexpr size_t kRowsPerColumn = 4;  // fewer inputs per input channel: drift is not undone, it might be chance
 constexpr size_t kRowsAtOnce = 16;
 constexpr float kMagic = 0x1.8p23f;
@@ -73,7 +75,7 @@ Grid permuted_columns(const Grid& w, const std::vector<uint32_t>& order) {
 }
 
 // r for H with as much damping as it takes.
-UpperFactor factor_damped(Grid h) {
+UpperFactor factor_damped(Grid h, double damping) {
   double mean = 0;
   for (size_t i = 0; i < h.rows; ++i) {
     mean += h.row(i)[i] / static_cast<double>(h.rows);
@@ -82,7 +84,7 @@ UpperFactor factor_damped(Grid h) {
     mean = 1;  // all inputs are 0
   }
   UpperFactor factor;
-  for (double damping = kDamping; damping < 1e6; damping *= 10) {
+  for (; damping < 1e6; damping *= 10) {
     for (size_t i = 0; i < h.rows; ++i) {
       h.row(i)[i] += static_cast<float>(damping * mean);
     }
@@ -116,7 +118,8 @@ RoundedMatrix round_matrix(const Grid& w, const InputMoments& moments) {
   std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     return moments.squares.row(a)[a] > moments.squares.row(b)[b];
   });
-  const UpperFactor factor = factor_damped(permuted(moments.squares, order));
+  const Grid squares = permuted(moments.squares, order);
+  const UpperFactor factor = factor_damped(squares, kDamping);
   std::vector<float> importance(k);
   for (size_t j = 0; j < k; ++j) {
     importance[j] = std::max(moments.squares.row(order[j])[order[j]], 0.0f);
@@ -131,7 +134,7 @@ RoundedMatrix round_matrix(const Grid& w, const InputMoments& moments) {
       }
     }
     Grid change = product(wanted, turned);
-    solve_rows(factor, &change);
+    solve_rows(factor_damped(squares, kDriftDamping), &change);
     for (size_t i = 0; i < wanted.data.size(); ++i) {
       wanted.data[i] += change.data[i];
     }

@@ -54,9 +54,6 @@ ConvertResult convert_with_report(const ConvertOptions& options, const ReportOpt
     ConvertOptions twin;
     twin.source = options.source;
     twin.precision = "fp32";
-    twin.calibration.clear();
-    twin.sensitivity = false;
-    twin.max_loss.reset();
     twin.task = options.task;
     twin.labels = options.labels;
     twin.progress = [&](const std::string&, double fraction) { progress("converting to fp32 to compare", fraction); };
