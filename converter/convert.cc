@@ -1,22 +1,14 @@
-// From a checkpoint to a file: find, read, build, change, write.
+// From a checkpoint to a file: read, change, write.
 #include "convert.h"
 
-#include <algorithm>
-#include <memory>
+#include <new>
 #include <system_error>
 
-#include "base/json_file.h"
 #include "base/text.h"
 #include "error.h"
-#include "families/dense.h"
-#include "families/family.h"
-#include "families/heads.h"
-#include "families/sentence_transformers.h"
-#include "families/task_facts.h"
-#include "passes/passes.h"
-#include "readers/checkpoint.h"
+#include "quantize_model.h"
 #include "readers/source_folder.h"
-#include "tokenizers/compile.h"
+#include "source_model.h"
 #include "writer/model_file.h"
 #include "writer/output_file.h"
 
@@ -27,8 +19,8 @@ namespace fs = std::filesystem;
 namespace {
 
 // The output must not be one of the files that are read.
-void check_distinct(const fs::path& output, const Checkpoint& checkpoint) {
-  for (const fs::path& file : checkpoint.files) {
+void check_distinct(const fs::path& output, const std::vector<fs::path>& files) {
+  for (const fs::path& file : files) {
     std::error_code ignored;
     if (fs::equivalent(output, file, ignored)) {
       refuse(output.string(), ": is a file of the checkpoint itself, expected another name for the output");
@@ -36,93 +28,28 @@ void check_distinct(const fs::path& output, const Checkpoint& checkpoint) {
   }
 }
 
-// Null for a checkpoint of ids only. One that speaks of a tokenizer, or that is made for texts, has lost its
-// vocabulary.
-std::unique_ptr<CompiledTokenizer> load_tokenizer(const fs::path& folder, bool for_texts) {
-  auto tokenizer = compile_tokenizer(folder);
-  if (tokenizer != nullptr) {
-    return tokenizer;
-  }
-  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}) {
-    std::error_code ignored;
-    if (fs::exists(folder / name, ignored)) {
-      refuse(folder.string(), ": has ", name, ", but its vocabulary is missing, expected tokenizer.json or vocab.txt");
-    }
-  }
-  if (for_texts) {
-    refuse(folder.string(), ": its vocabulary is missing, expected tokenizer.json or vocab.txt");
-  }
-  return nullptr;
-}
-
-// Lengths and prompts that other files than config.json give.
-void apply_limits(const SentenceModules& modules, const CompiledTokenizer* tokenizer, const std::string& source,
-                  ModelIR* model) {
-  uint64_t limit = model->max_length;
-  limit = std::min(limit, modules.max_length.value_or(limit));
-  if (tokenizer != nullptr) {
-    if (tokenizer->model_max_length() != 0) {
-      limit = std::min(limit, tokenizer->model_max_length());
-    }
-    if (tokenizer->size() > model->vocabulary) {
-      refuse(source, ": its tokenizer has ids up to ", tokenizer->size() - 1, ", but vocab_size in config.json is ",
-             model->vocabulary);
-    }
-  }
-  model->max_length = static_cast<uint32_t>(limit);
-  model->prompts = modules.prompts;
-  model->default_prompt = modules.default_prompt;
-}
-
 ConvertResult run(const ConvertOptions& options, OutputFile* given, const Progress& progress) {
   if (options.precision != "int8" && options.precision != "fp32") {
     refuse("the precision ", quote(options.precision), " is not known, expected int8 or fp32");
   }
-  const auto task = options.task ? std::optional(parse_task(*options.task)) : std::nullopt;
-  progress("reading the checkpoint", 0);
-  const SourcePaths paths = find_source(options.source);
+  find_source(options.source);  // before the output, for the sake of the message
   std::optional<OutputFile> own;
   OutputFile& file = given != nullptr ? *given : own.emplace(options.output);
-
-  const auto found = paths.weights.empty() ? read_sentence_modules(paths.folder) : std::nullopt;
-  const SentenceModules modules = found.value_or(SentenceModules{paths.folder, {}, {}, {}, {}, {}, kNone});
-  const std::string source = modules.transformer.string();
-  BuildRequest request = {load_config(modules.transformer),
-                          open_checkpoint(modules.transformer, paths.weights),
-                          source,
-                          task,
-                          options.labels,
-                          found.has_value(),
-                          {modules.embedding.pooling, modules.embedding.normalize && modules.dense.empty()}};
-  check_distinct(file.path(), request.checkpoint);
-  const JsonObject config = request.config;
+  SourceModel source = read_source_model(options.source, options.task, options.labels, progress);
+  check_distinct(file.path(), source.files);
   ConvertResult result;
-  result.source_bytes = request.checkpoint.bytes;
-  result.source_files = request.checkpoint.files;
-  ModelIR model = build_model(std::move(request));
-  if (modules.width && *modules.width != model.values[static_cast<size_t>(model.embedding)].width) {
-    refuse(paths.folder.string(), ": its pooling module is for vectors of ", *modules.width, " numbers, the model has ",
-           model.values[static_cast<size_t>(model.embedding)].width);
-  }
-  if (!modules.dense.empty()) {
-    add_dense_modules(modules.dense, &model);
-    if (modules.embedding.normalize) {
-      model.embedding = static_cast<int32_t>(model.normalize(static_cast<uint32_t>(model.embedding)));
-    }
-  }
-
-  progress("compiling the tokenizer", 0.02);
-  const auto tokenizer = load_tokenizer(modules.transformer, found.has_value());
-  apply_limits(modules, tokenizer.get(), source, &model);
-  add_task_facts(modules.transformer, config, tokenizer.get(), &model);
+  result.source_bytes = source.bytes;
+  result.source_files = source.files;
+  ModelIR& model = source.model;
+  const CompiledTokenizer* tokenizer = source.tokenizer.get();
   if (options.precision == "int8") {
-    fold_attention(model);
-    quantize(model, options.keep_fp32);
+    quantize_model(options, tokenizer, progress, &model, &result);
   } else if (!options.keep_fp32.empty()) {
     refuse("patterns of matrices that stay fp32 go with the precision int8");
+  } else if (!options.calibration.empty() || options.sensitivity || options.max_loss) {
+    refuse("calibration goes with the precision int8");
   }
-  result.output_bytes =
-      write_model(model, tokenizer.get(), {options.precision, provenance_of(paths.folder)}, file, progress);
+  result.output_bytes = write_model(model, tokenizer, {options.precision, source.provenance}, file, progress);
   progress("done", 1);
   return result;
 }

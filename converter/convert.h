@@ -20,6 +20,15 @@ struct ConvertOptions {
   std::optional<std::string> task;     // "embed", "classify", … instead of what the checkpoint says
   std::vector<std::string> labels;     // instead of id2label
   std::vector<std::string> keep_fp32;  // glob patterns over matrix names that stay fp32
+  // Texts to calibrate int8 with (calibrate/texts.h); empty: rounding looks at the weights alone. Different machines
+  // may choose differently, as the fp32 program's last bits differ.
+  std::filesystem::path calibration;
+  size_t calibration_texts = 128;  // drawn from the file
+  uint64_t calibration_seed = 1;
+  bool sensitivity = false;  // measure every matrix on the calibration texts
+  // Keep the fewest matrices in fp32 with which the loss is at most this many points: of the usual metric on the data
+  // file `dev`, or, without one, per cent of the calibration texts answered otherwise (labels), or 100·(1 − mean cosine).
+  std::optional<double> max_loss;
   std::filesystem::path dev;           // a data file to measure on (eval/evaluate.h); empty: nothing is measured
   // Called as work proceeds: what is being done and the fraction done, 0 to 1.
   std::function<void(const std::string& what, double fraction)> progress;

@@ -30,6 +30,7 @@ EncoderConfig read_encoder_config(const JsonObject& config, const EncoderConfig&
   sizes.activation = read_activation(config, "hidden_act", activation);
   sizes.tied = config.boolean("tie_word_embeddings", true);
   sizes.pruned_heads = read_pruned_heads(config, sizes.layers, sizes.heads);
+  sizes.intermediates = read_intermediate_sizes(config, sizes.layers, sizes.intermediate);
   if (hidden_in_heads && sizes.hidden % sizes.heads != 0) {
     refuse(config.name(), ": hidden_size is ", sizes.hidden, ", expected a multiple of num_attention_heads, ",
            sizes.heads);
@@ -109,8 +110,8 @@ Layer Builder::add_layer(const LayerNames& names, const EncoderConfig& sizes, ui
   layer.value = add_matrix(names.value, width, sizes.hidden);
   layer.output = add_matrix(names.output, sizes.hidden, width);
   layer.attention_norm = add_norm(names.attention_norm, sizes.hidden, sizes.epsilon);
-  layer.up = add_matrix(names.up, sizes.intermediate, sizes.hidden);
-  layer.down = add_matrix(names.down, sizes.hidden, sizes.intermediate);
+  layer.up = add_matrix(names.up, sizes.intermediates[index], sizes.hidden);
+  layer.down = add_matrix(names.down, sizes.hidden, sizes.intermediates[index]);
   layer.norm = add_norm(names.norm, sizes.hidden, sizes.epsilon);
   return layer;
 }

@@ -134,6 +134,25 @@ std::map<uint32_t, std::set<uint32_t>> read_pruned_heads(const JsonObject& confi
   return pruned;
 }
 
+std::vector<uint32_t> read_intermediate_sizes(const JsonObject& config, uint32_t layers, uint32_t size) {
+  const Json* list = config.find("kinglet_intermediate_sizes");
+  if (list == nullptr) {
+    return std::vector<uint32_t>(layers, size);
+  }
+  if (!list->is_array() || list->size() != layers) {
+    refuse(config.name(), ": kinglet_intermediate_sizes is not a list of ", layers, " numbers, one for each layer");
+  }
+  std::vector<uint32_t> sizes;
+  for (const Json& number : *list) {
+    if (!number.is_number_unsigned() || number.get<uint64_t>() < 1 || number.get<uint64_t>() > 65536) {
+      refuse(config.name(), ": kinglet_intermediate_sizes holds ", number.dump(-1, ' ', true),
+             ", expected whole numbers from 1 to 65536");
+    }
+    sizes.push_back(number.get<uint32_t>());
+  }
+  return sizes;
+}
+
 std::vector<std::string> read_labels(const JsonObject& config, const std::vector<std::string>& instead) {
   if (!instead.empty()) {
     return instead;

@@ -26,6 +26,9 @@ std::string read_architecture(const JsonObject& config);
 // Layer → its pruned heads, each below `heads`.
 std::map<uint32_t, std::set<uint32_t>> read_pruned_heads(const JsonObject& config, uint32_t layers, uint32_t heads);
 
+// kinglet_intermediate_sizes, a list with the feed-forward width of every layer, or `size` for each where it is absent.
+std::vector<uint32_t> read_intermediate_sizes(const JsonObject& config, uint32_t layers, uint32_t size);
+
 // The labels: `instead` where it is not empty, or id2label, or num_labels (2 where absent) times LABEL_i.
 std::vector<std::string> read_labels(const JsonObject& config, const std::vector<std::string>& instead);
 

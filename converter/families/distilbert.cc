@@ -28,6 +28,7 @@ EncoderConfig read_distilbert_config(const JsonObject& config) {
   sizes.activation = read_activation(config, "activation", "gelu");
   sizes.tied = config.boolean("tie_word_embeddings", true);
   sizes.pruned_heads = read_pruned_heads(config, sizes.layers, sizes.heads);
+  sizes.intermediates = read_intermediate_sizes(config, sizes.layers, sizes.intermediate);
   if (sizes.hidden % sizes.heads != 0) {
     refuse(config.name(), ": dim is ", sizes.hidden, ", expected a multiple of n_heads, ", sizes.heads);
   }

@@ -32,6 +32,10 @@ struct BuildRequest {
 // limits and prompts that other files give. Throws Error; for an unknown model_type it lists the known ones.
 ModelIR build_model(BuildRequest request);
 
+// The model types whose layers may have widths of their own: heads by pruned_heads, neurons by
+// kinglet_intermediate_sizes. The others refuse these fields.
+std::vector<std::string> prunable_families();
+
 // families/NAME.cc
 ModelIR build_albert(BuildRequest& request);
 ModelIR build_bert(BuildRequest& request);

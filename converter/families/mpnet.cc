@@ -44,9 +44,6 @@ class MpnetBuilder : Builder {
         buckets_(
             static_cast<uint32_t>(request.config.number("relative_attention_num_buckets", kBuckets, kBuckets, 65536))) {
     sizes_.types = 2;  // without a table: tokenizers may give types to pairs
-    if (!sizes_.pruned_heads.empty()) {
-      request.config.refuse_field("pruned_heads", "none: layers share one bias per head");
-    }
     if (sizes_.positions <= kFirstPosition) {
       request.config.refuse_field("max_position_embeddings", "more than 2: the first two stand for no token");
     }
@@ -60,11 +57,11 @@ class MpnetBuilder : Builder {
     const uint32_t positions = add_tensor("embeddings.position_embeddings.weight", {sizes_.positions, sizes_.hidden});
     hidden_ = ir_.embed({{fmt::EmbedIndex::token, words_}, {fmt::EmbedIndex::position, positions, kFirstPosition}},
                         add_norm("embeddings.LayerNorm", sizes_.hidden, sizes_.epsilon));
-    const auto bias = static_cast<int32_t>(add_relative_bias());
+    const uint32_t bias = add_relative_bias();
     for (uint32_t i = 0; i < sizes_.layers; ++i) {
       const size_t first_op = ir_.program.size();
       hidden_ = run_layer(hidden_, add_layer(layer_names(i), sizes_, i), sizes_.activation);
-      std::get<AttentionOp>(ir_.program[first_op]).relative_bias = bias;
+      std::get<AttentionOp>(ir_.program[first_op]).relative_bias = static_cast<int32_t>(bias_of_layer(bias, i));
     }
     add_head(head);
     return finish({"lm_head.*", "classifier.*", "qa_outputs.*", "pooler.*"});
@@ -108,6 +105,26 @@ class MpnetBuilder : Builder {
       }
     }
     return ir_.add(Tensor{name, {sizes_.heads, kColumns}, memory_source(std::move(biases), kColumns)});
+  }
+
+  // Layers share one table, with a row per head; one that has lost heads has a table of its own.
+  uint32_t bias_of_layer(uint32_t shared, uint32_t index) {
+    const auto pruned = sizes_.pruned_heads.find(index);
+    if (pruned == sizes_.pruned_heads.end()) {
+      return shared;
+    }
+    const auto columns = static_cast<uint32_t>(ir_.tensors[shared].columns());
+    const std::vector<float> all = ir_.tensors[shared].read_all();
+    std::vector<float> rows;
+    for (uint32_t head = 0; head < sizes_.heads; ++head) {
+      if (pruned->second.count(head) == 0) {
+        rows.insert(rows.end(), &all[head * columns], &all[head * columns] + columns);
+      }
+    }
+    const auto count = static_cast<uint32_t>(rows.size() / columns);
+    return ir_.add(Tensor{ir_.tensors[shared].name + '.' + std::to_string(index),
+                          {count, columns},
+                          memory_source(std::move(rows), columns)});
   }
 
   void add_head(Head head) {

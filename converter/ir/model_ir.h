@@ -22,6 +22,9 @@ struct Matrix {
   uint32_t weight = 0;
   int32_t bias = kNone;
   bool head = false;  // makes a model's last numbers: stays f32 where it is small
+  // A vector that the input is multiplied by before it is rounded; the weight is the one for the multiplied input. Only
+  // where the weight is stored in 8 bits.
+  int32_t input_scale = kNone;
 };
 
 struct Norm {

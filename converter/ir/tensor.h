@@ -26,6 +26,9 @@ struct Tensor {
   std::vector<uint32_t> shape;  // [n] or [rows, columns]
   std::shared_ptr<const Source> source;
   Storage storage = Storage::f32;
+  // The scale of each row's 8-bit numbers, where a pass has chosen it: the rows then are such numbers times it already.
+  // Null: the writer searches.
+  std::shared_ptr<const std::vector<float>> row_scales = nullptr;
 
   uint64_t rows() const { return shape.size() == 2 ? shape[0] : 1; }
   uint64_t columns() const { return shape.back(); }

@@ -16,6 +16,12 @@ namespace kinglet::convert {
 // stays as it is. Throws Error when the numbers cannot be read.
 void fold_attention(ModelIR& model);
 
+// Makes the channels of attention values and the columns of the output projections that read them share their ranges:
+// both are multiplied by powers of two that cancel, so fp32 results keep their bits. Without texts, from the weights
+// and norms alone. Where the values go anywhere else, or layers share one matrix without the other, nothing is done.
+// Throws Error when the numbers cannot be read.
+void equalize_attention(ModelIR& model);
+
 // Marks what is stored in 8 bits: matrices by output channel, tables by row; and attention as quantized, unless it is
 // disentangled. What matches a glob pattern of `keep_fp32` stays f32, as do tables of at most 16 rows and heads of less
 // than 64 outputs. Throws Error when a pattern matches no matrix and no table.

@@ -75,8 +75,11 @@ float round_row(const float* w, size_t count, int8_t* q, int32_t* sum) {
     *sum = 0;
     return 0;
   }
-  const float scale = best_scale(w, count, limit);
-  const float inverse = 1.0f / scale;
+  return round_row_by(best_scale(w, count, limit), w, count, q, sum);
+}
+
+float round_row_by(float scale, const float* w, size_t count, int8_t* q, int32_t* sum) {
+  const float inverse = scale == 0 ? 0 : 1.0f / scale;
   int32_t total = 0;
   for (size_t i = 0; i < count; ++i) {
     q[i] = static_cast<int8_t>(round_clamped(w[i] * inverse));

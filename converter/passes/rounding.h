@@ -11,6 +11,9 @@ namespace kinglet::convert {
 // numbers to `q` and returns the scale; *sum receives Σ q. Pure; the result does not depend on compiler or processor.
 float round_row(const float* w, size_t count, int8_t* q, int32_t* sum);
 
+// With a scale that is known already (0: all become 0), which it returns.
+float round_row_by(float scale, const float* w, size_t count, int8_t* q, int32_t* sum);
+
 // Puts 16 rows of `columns` numbers, `stride` apart, into [ceil(columns/8)][16][8]. Rows from `rows` on and columns
 // from `columns` on become 0.
 void pack_tile(const int8_t* q, size_t rows, size_t columns, size_t stride, int8_t* tile);

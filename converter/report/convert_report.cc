@@ -18,6 +18,11 @@ void add_facts(const ConvertOptions& options, const ConvertResult& result, const
   report->facts = anatomy.facts;
   const auto fact = [&](const std::string& name, const std::string& value) { report->facts.emplace_back(name, value); };
   fact("Precision", options.precision);
+  if (!options.calibration.empty()) {
+    fact("Calibrated on", std::to_string(options.calibration_texts) + " texts of " +
+                              options.calibration.filename().string() + ", seed " +
+                              std::to_string(options.calibration_seed));
+  }
   if (!options.keep_fp32.empty()) {
     fact("Kept in fp32", list_text(options.keep_fp32));
   }

@@ -70,7 +70,7 @@ class Planner {
 
   MatrixBlocks add_matrix(const Matrix& matrix) {
     const Tensor& weight = model_.tensors[matrix.weight];
-    MatrixBlocks blocks = {add_weight(matrix.weight), kNone, kNone, kNone};
+    MatrixBlocks blocks = {add_weight(matrix.weight), kNone, kNone, kNone, kNone};
     uint64_t length = weight.rows();
     if (weight.storage != Storage::f32) {
       length = round_up(length, 16);
@@ -81,6 +81,9 @@ class Planner {
     }
     if (matrix.bias != kNone) {
       blocks.bias = add_id(matrix.bias, length);
+    }
+    if (matrix.input_scale != kNone) {
+      blocks.input_scale = add_id(matrix.input_scale);
     }
     return blocks;
   }

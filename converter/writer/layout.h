@@ -30,7 +30,7 @@ struct Block {
 // Ids of blocks, as fmt::Matrix has them.
 struct MatrixBlocks {
   uint32_t weight;
-  int32_t scale = kNone, column_sum = kNone, bias = kNone;
+  int32_t scale = kNone, column_sum = kNone, bias = kNone, input_scale = kNone;
 };
 
 struct TableBlocks {

@@ -78,7 +78,8 @@ class TableBuilder {
   Offset<flatbuffers::Vector<Offset<fmt::Matrix>>> write_matrices() {
     std::vector<Offset<fmt::Matrix>> list;
     for (const MatrixBlocks& matrix : contents_.layout.matrices) {
-      list.push_back(fmt::CreateMatrix(builder_, matrix.weight, matrix.scale, matrix.column_sum, matrix.bias));
+      list.push_back(fmt::CreateMatrix(builder_, matrix.weight, matrix.scale, matrix.column_sum, matrix.bias,
+                                       matrix.input_scale));
     }
     return builder_.CreateVector(list);
   }

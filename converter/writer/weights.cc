@@ -137,7 +137,12 @@ class SectionWriter {
         const uint64_t height = std::min(kTileRows, count - first);
         for (uint64_t row = 0; row < height; ++row) {
           int32_t sum = 0;
-          facts.scales.push_back(round_row(rows + (first + row) * columns, columns, &rounded[row * columns], &sum));
+          const float* values = rows + (first + row) * columns;
+          int8_t* out = &rounded[row * columns];
+          facts.scales.push_back(tensor.row_scales == nullptr
+                                     ? round_row(values, columns, out, &sum)
+                                     : round_row_by((*tensor.row_scales)[facts.scales.size()], values, columns, out,
+                                                    &sum));
           facts.sums.push_back(sum);
         }
         if (block.layout == fmt::Layout::tile16x8) {

@@ -40,7 +40,6 @@ constexpr RelativeShape kSmall = {16, 2, 1, 20, 30, 40};
 
 TEST_CASE("MPNet refuses what it does not build") {
   check_refused(random_mpnet(kSmall, 1), {{"relative_attention_num_buckets", 16, "32"},
-                                          {"pruned_heads", {{"0", {1}}}, "share"},
                                           {"max_position_embeddings", 2, "more than 2"},
                                           {"is_decoder", true, "encoders"}});
 }
