@@ -2,6 +2,7 @@
 #include "quantize_model.h"
 
 #include <algorithm>
+#include <functional>
 #include <sstream>
 
 #include "base/text.h"
