@@ -11,15 +11,16 @@ enum class Isa : unsigned char {
   avx2,
   avx_vnni,
   avx512_vnni,
+  amx_int8,
   neon,
   neon_dotprod,
   neon_i8mm,
   wasm_simd128,
 };
-inline constexpr size_t kIsaCount = 8;
+inline constexpr size_t kIsaCount = 9;
 
 constexpr const char* isa_name(Isa isa) {
-  constexpr const char* kNames[kIsaCount] = {"reference", "avx2",         "avx_vnni",  "avx512_vnni",
+  constexpr const char* kNames[kIsaCount] = {"reference", "avx2",         "avx_vnni",  "avx512_vnni", "amx_int8",
                                              "neon",      "neon_dotprod", "neon_i8mm", "wasm_simd128"};
   return kNames[static_cast<size_t>(isa)];
 }

@@ -56,8 +56,8 @@ std::string general_help() {
       "Exit codes: 0 all good; 1 an input or a file was bad (good inputs still get their answers); 2 wrong usage.\n"
       "Errors go to standard error, one line each.\n"
       "\n"
-      "Environment: KINGLET_ISA=NAME forces a kernel path (reference, avx2, avx_vnni, avx512_vnni, neon,\n"
-      "neon_dotprod, neon_i8mm, wasm_simd128); one that this machine cannot run is an error.\n";
+      "Environment: KINGLET_ISA=NAME forces a kernel path (reference, avx2, avx_vnni, avx512_vnni,\n"
+      "amx_int8, neon, neon_dotprod, neon_i8mm, wasm_simd128); one that this machine cannot run is an error.\n";
   return help;
 }
 

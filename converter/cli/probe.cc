@@ -73,7 +73,28 @@ KINGLET_PROBE(fma_512, "avx512f", __m512, _mm512_setzero_ps(), _mm512_set1_ps(1e
 KINGLET_PROBE(fma_256, "avx2,fma", __m256, _mm256_setzero_ps(), _mm256_set1_ps(1e-3f))
 #undef KINGLET_STEP
 
+// Three groups of four products on four tiles of sums; the tiles are all zeros.
+#define KINGLET_STEP(i) asm volatile("tdpbusd %tmm7, %tmm6, %tmm" #i);
+__attribute__((target("amx-tile,amx-int8"))) void amx_int8(uint64_t rounds) {
+  alignas(64) unsigned char config[64] = {1};  // palette 1: eight tiles of 16 rows × 64 bytes
+  for (int tile = 0; tile < 8; ++tile) {
+    config[16 + 2 * tile] = 64;
+    config[48 + tile] = 16;
+  }
+  asm volatile("ldtilecfg %0" : : "m"(config));
+  for (; rounds > 0; --rounds) {
+    KINGLET_STEP(0) KINGLET_STEP(1) KINGLET_STEP(2) KINGLET_STEP(3)
+    KINGLET_STEP(0) KINGLET_STEP(1) KINGLET_STEP(2) KINGLET_STEP(3)
+    KINGLET_STEP(0) KINGLET_STEP(1) KINGLET_STEP(2) KINGLET_STEP(3)
+  }
+  asm volatile("tilerelease");
+}
+#undef KINGLET_STEP
+
 Probe find_int8(const std::string& isa) {
+  if (isa == "amx_int8") {
+    return {amx_int8, 12 * 16 * 16 * 64 * 2, "tdpbusd, 16 x 16 x 64"};
+  }
   if (isa == "avx512_vnni") {
     return {avx512_vnni, 12 * 64 * 2, "vpdpbusd, 512 bits"};
   }

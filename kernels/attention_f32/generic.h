@@ -1,7 +1,7 @@
 // One head of fp32 attention on vectors.
 #pragma once
 
-#include "elementwise/generic.h"
+#include "attention_f32/powers.h"
 #include "gemm_f32/generic.h"
 
 namespace kinglet::kernels {
@@ -12,29 +12,11 @@ void attention_f32(const AttentionF32& args) {
     const float* q = args.q + i * args.q_stride;
     float* out = args.out + i * args.out_stride;
     float* scores = args.scratch;
-    size_t key = 0;
-    for (; key + kColumnsAtOnce <= args.n; key += kColumnsAtOnce) {
-      dot_rows<kColumnsAtOnce>(q, args.k + key * args.k_stride, args.k_stride, args.dimension, scores + key);
+    for (size_t key = 0; key < args.n; key += kColumnsAtOnce) {
+      const size_t keys = args.n - key < kColumnsAtOnce ? args.n - key : kColumnsAtOnce;
+      dot_rows(q, args.k + key * args.k_stride, args.k_stride, keys, args.dimension, scores + key);
     }
-    for (; key < args.n; ++key) {
-      dot_rows<1>(q, args.k + key * args.k_stride, args.k_stride, args.dimension, scores + key);
-    }
-
-    Floats<32> maxima = set<32>(scores[0] * args.multiplier);
-    const Floats<32> first = maxima;
-    for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-      const Floats<32> s = load<32>(scores + j, count) * set<32>(args.multiplier);
-      store(scores + j, s, count);
-      maxima = max_of(maxima, keep_or(s, first, count));
-    });
-    const Floats<32> maximum = set<32>(largest(maxima));
-    Floats<32> sums = set<32>(0.0f);
-    for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-      const Floats<32> e = keep(exp2_negative(load<32>(scores + j, count) - maximum), count);
-      store(scores + j, e, count);
-      sums = sums + e;
-    });
-    const Floats<32> inverse = set<32>(1.0f / total(sums));
+    const Floats<32> inverse = set<32>(powers_of_scores(scores, args.n, args.multiplier));
 
     for_blocks<32>(args.dimension, [&](size_t d, auto count) KINGLET_INLINE_LAMBDA {
       Floats<32> weighted = set<32>(0.0f);

@@ -138,20 +138,33 @@ struct Tanh {
   }
 };
 
-// Four native vectors at a time, for the polynomials are chains.
-template <typename Function>
+// Several native vectors at a time, for the polynomials are chains. A row's end goes the same way, through a copy: one
+// body per function, which gcc must not be tempted to write twice, keeps the library small.
+template <size_t kVectors, typename Function>
 void apply(const Activate& args, Function function) {
+  constexpr size_t kAtOnce = kVectors * kNative;
   for (size_t i = 0; i < args.m; ++i) {
     float* x = args.x + i * args.stride;
-    size_t j = 0;
-    for (; j + 4 * kNative <= args.n; j += 4 * kNative) {
-      store(x + j, function(load<4 * kNative>(x + j, Full{})), Full{});
+    for (size_t j = 0; j < args.n; j += kAtOnce) {
+      float end[kAtOnce];
+      float* block = x + j;
+      size_t part = args.n - j < kAtOnce ? args.n - j : 0;
+      if (part != 0) {
+        std::memset(end, 0, sizeof end);
+        block = static_cast<float*>(std::memcpy(end, x + j, part * sizeof(float)));
+      }
+      asm("" : "+r"(block), "+r"(part));
+      store(block, function(load<kAtOnce>(block, Full{})), Full{});
+      if (part != 0) {
+        std::memcpy(x + j, end, part * sizeof(float));
+      }
     }
-    for_blocks<kNative>(args.n - j, [&](size_t at, auto count) KINGLET_INLINE_LAMBDA {
-      store(x + j + at, function(load<kNative>(x + j + at, count)), count);
-    });
   }
 }
+
+// Vectors at a time for what has an exponential in it: more do not fit 16 registers, and processors that have wide
+// vectors find the next block's work for themselves.
+constexpr size_t kLongChains = kNativeBytes == 16 ? 4 : 2;
 
 void activate(const Activate& args) {
   switch (args.function) {
@@ -159,25 +172,25 @@ void activate(const Activate& args) {
       break;
     case ActivationFunction::gelu:
       if (args.fast) {
-        apply(args, FastGelu{});
+        apply<4>(args, FastGelu{});
       } else {
-        apply(args, Gelu{});
+        apply<kLongChains>(args, Gelu{});
       }
       break;
     case ActivationFunction::gelu_tanh:
-      apply(args, GeluTanh{});
+      apply<kLongChains>(args, GeluTanh{});
       break;
     case ActivationFunction::relu:
-      apply(args, Relu{});
+      apply<4>(args, Relu{});
       break;
     case ActivationFunction::silu:
-      apply(args, Silu{});
+      apply<kLongChains>(args, Silu{});
       break;
     case ActivationFunction::tanh:
-      apply(args, Tanh{});
+      apply<kLongChains>(args, Tanh{});
       break;
     case ActivationFunction::sigmoid:
-      apply(args, Sigmoid{});
+      apply<kLongChains>(args, Sigmoid{});
       break;
   }
 }

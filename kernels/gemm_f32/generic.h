@@ -8,26 +8,29 @@ namespace kinglet::kernels {
 namespace {
 
 // Columns whose sums fit the registers.
-constexpr int kColumnsAtOnce = kNativeBytes == 16 ? 2 : 4;
+constexpr size_t kColumnsAtOnce = kNativeBytes == 16 ? 2 : 4;
 
-// out[c] = a · w[c] for kCount rows of w.
-template <int kCount>
-KINGLET_INLINE void dot_rows(const float* a, const float* w, size_t w_stride, size_t k, float* out) {
-  Floats<32> sums[kCount];
+// out[c] = a · w[c] for `count` rows of w, at most kColumnsAtOnce; rows that are not there are the last one again.
+KINGLET_INLINE void dot_rows(const float* a, const float* w, size_t w_stride, size_t count, size_t k, float* out) {
+  const float* rows[kColumnsAtOnce];
+  Floats<32> sums[kColumnsAtOnce];
 #pragma GCC unroll 4
-  for (int c = 0; c < kCount; ++c) {
+  for (size_t c = 0; c < kColumnsAtOnce; ++c) {
+    rows[c] = w + (c < count ? c : count - 1) * w_stride;
     sums[c] = set<32>(0.0f);
   }
-  for_blocks<32>(k, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-    const Floats<32> values = load<32>(a + j, count);
+  for_blocks<32>(k, [&](size_t j, auto lanes) KINGLET_INLINE_LAMBDA {
+    const Floats<32> values = load<32>(a + j, lanes);
 #pragma GCC unroll 4
-    for (int c = 0; c < kCount; ++c) {
-      sums[c] = sums[c] + values * load<32>(w + c * w_stride + j, count);
+    for (size_t c = 0; c < kColumnsAtOnce; ++c) {
+      sums[c] = sums[c] + values * load<32>(rows[c] + j, lanes);
     }
   });
-#pragma GCC unroll 4
-  for (int c = 0; c < kCount; ++c) {
-    out[c] = total(sums[c]);
+  for (size_t c = 0; c < kColumnsAtOnce; ++c) {
+    const float dot = total(sums[c]);
+    if (c < count) {
+      out[c] = dot;
+    }
   }
 }
 
@@ -39,13 +42,7 @@ void gemm_f32(const GemmF32& args) {
     for (size_t i = 0; i < args.m; ++i) {
       const float* a = args.a + i * args.a_stride;
       float dots[kColumnsAtOnce];
-      if (columns == kColumnsAtOnce) {
-        dot_rows<kColumnsAtOnce>(a, w, args.k, args.k, dots);
-      } else {
-        for (size_t c = 0; c < columns; ++c) {
-          dot_rows<1>(a, w + c * args.k, args.k, args.k, dots + c);
-        }
-      }
+      dot_rows(a, w, args.k, columns, args.k, dots);
       float* out = args.out + i * args.out_stride + j;
       for (size_t c = 0; c < columns; ++c) {
         out[c] = args.bias != nullptr ? dots[c] + args.bias[j + c] : dots[c];

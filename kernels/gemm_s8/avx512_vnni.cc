@@ -12,15 +12,10 @@
 // Register tile: kRows × kTiles × 2 sums ≤ 24 zmm, 2·kTiles weights, 1 broadcast. Few rows run several tiles at once,
 // for vpdpbusd needs 10 independent sums (latency 5, two ports).
 //
-// vpdpbusd wants unsigned × signed: a_u8 = a_s8 + 128, so the sums start at −128·Σ w, the same for every row. What is
-// left, −zp·Σ w, is one vpdpwssd on 16-bit halves: with c = −Σ w = 256·h + l, |c| < 2²³ and l in [0, 255],
-// l·zp + h·(256·zp) is exact, for 256·zp fits int16. The pairs (zp, 256·zp) are made once per chunk of rows.
-//
 // Weights of a real model come from the last-level cache or from memory, where nothing but an early request hides the
 // latency: while a tile is multiplied, its row blocks share the fetching of the next one (after the last tile, of what
 // lies behind the matrix: in a model file, mostly the next matrix).
-#include "kernels.h"
-#include "simd/x86.h"
+#include "gemm_s8/avx512.h"
 
 #if !defined(__AVX512VNNI__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
 #error "compile with -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni"
@@ -42,7 +37,7 @@ struct Block {
   size_t row_bytes, tile_bytes, steps;
   size_t groups;  // kTiles tiles each, one after the other
   const float* row_scale;
-  const uint32_t* zero_pairs;  // null: all zero points are 0
+  const uint32_t* zero_pairs;
   const float* column_scale;
   const int32_t* column_sum;
   const float* bias;
@@ -52,24 +47,6 @@ struct Block {
   size_t next_stride;  // bytes of it per step
   __mmask16 last_mask;  // the valid columns of the last tile
 };
-
-// What a tile adds to the sums: −128·Σ w where they start, and −Σ w as pairs of int16 for the zero points.
-struct Correction {
-  __m512i start[2];
-  __m512i pairs;
-};
-
-[[gnu::always_inline]] inline Correction correction_of(const int32_t* column_sum) {
-  const __m512i c = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(column_sum));
-  const __m512i start = _mm512_slli_epi32(c, 7);
-  return {
-      // Partial sum 2j starts with the number, 2j + 1 with 0.
-      .start = {_mm512_cvtepu32_epi64(_mm512_castsi512_si256(start)),
-                _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(start, 1))},
-      .pairs = _mm512_or_si512(_mm512_and_si512(c, _mm512_set1_epi32(0xFF)),
-                               _mm512_and_si512(_mm512_slli_epi32(c, 8), _mm512_set1_epi32(~0xFFFF))),
-  };
-}
 
 // Held in a register: gcc 12 otherwise loads a vector again for every row.
 [[gnu::always_inline]] inline __m512i load_once(const char* p) {
@@ -82,11 +59,6 @@ struct Correction {
 // before and after each _mm512_dpbusd_epi32, and then spills.
 [[gnu::always_inline]] inline void multiply_add(__m512i& sums, __m512i rows, __m512i weights) {
   asm("vpdpbusd\t{%2, %1, %0|%0, %1, %2}" : "+v"(sums) : "v"(rows), "v"(weights));
-}
-
-// sums += Σ of 2 products of int16 per lane.
-[[gnu::always_inline]] inline void multiply_add_pairs(__m512i& sums, __m512i a, __m512i b) {
-  asm("vpdpwssd\t{%2, %1, %0|%0, %1, %2}" : "+v"(sums) : "v"(a), "v"(b));
 }
 
 // The addresses of a block on their way through k: a register per five rows, for x86 scales an index by 1, 2 and 4.
@@ -165,7 +137,7 @@ struct Walk {
 };
 
 // Adds the halves of the sums, corrects them for the zero points, scales, and writes.
-template <int kRows, int kTiles, bool kZeroPoints>
+template <int kRows, int kTiles>
 [[gnu::always_inline]] inline void finish(const Block& block, size_t group, __m512i (&sums)[kRows][kTiles][2]) {
   const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
   const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
@@ -173,22 +145,14 @@ template <int kRows, int kTiles, bool kZeroPoints>
   for (int t = 0; t < kTiles; ++t) {
     const size_t column = (group * kTiles + t) * kTileColumns;
     const bool last = t == kTiles - 1 && group + 1 == block.groups;
-    const __mmask16 mask = last ? block.last_mask : static_cast<__mmask16>(0xFFFF);
-    const __m512i pairs = kZeroPoints ? correction_of(block.column_sum + column).pairs : _mm512_setzero_si512();
-    const __m512 column_scale = _mm512_loadu_ps(block.column_scale + column);
+    const Columns columns(correction_of(block.column_sum + column).pairs, block.column_scale + column,
+                          block.bias != nullptr ? block.bias + column : nullptr,
+                          last ? block.last_mask : static_cast<__mmask16>(0xFFFF));
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
-      __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(sums[r][t][0], even, sums[r][t][1]),
-                                     _mm512_permutex2var_epi32(sums[r][t][0], odd, sums[r][t][1]));
-      if constexpr (kZeroPoints) {
-        multiply_add_pairs(sum, pairs, _mm512_set1_epi32(static_cast<int>(block.zero_pairs[r])));
-      }
-      const __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(block.row_scale[r]));
-      __m512 result = _mm512_maskz_mul_ps(mask, value, column_scale);
-      if (block.bias != nullptr) {
-        result = _mm512_maskz_add_ps(mask, result, _mm512_loadu_ps(block.bias + column));
-      }
-      _mm512_storeu_ps(block.out + r * block.out_stride + column, result);
+      const __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(sums[r][t][0], even, sums[r][t][1]),
+                                           _mm512_permutex2var_epi32(sums[r][t][0], odd, sums[r][t][1]));
+      columns.write(sum, block.zero_pairs[r], block.row_scale[r], block.out + r * block.out_stride + column);
     }
   }
 }
@@ -198,11 +162,14 @@ template <int kRows, int kTiles>
   __m512i sums[kRows][kTiles][2];
 #pragma GCC unroll 4
   for (int t = 0; t < kTiles; ++t) {
-    const Correction correction = correction_of(block.column_sum + (group * kTiles + t) * kTileColumns);
+    const __m512i start = correction_of(block.column_sum + (group * kTiles + t) * kTileColumns).start;
+    // Partial sum 2j starts with the number, 2j + 1 with 0.
+    const __m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(start));
+    const __m512i high = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(start, 1));
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
-      sums[r][t][0] = correction.start[0];
-      sums[r][t][1] = correction.start[1];
+      sums[r][t][0] = low;
+      sums[r][t][1] = high;
     }
   }
   Walk<kRows, kTiles> walk(block, group);
@@ -216,11 +183,7 @@ template <int kRows, int kTiles>
   if (steps > 0) {
     walk.template step<0>(sums);
   }
-  if (block.zero_pairs == nullptr) {
-    finish<kRows, kTiles, false>(block, group, sums);
-  } else {
-    finish<kRows, kTiles, true>(block, group, sums);
-  }
+  finish<kRows, kTiles>(block, group, sums);
 }
 
 template <int kRows, int kTiles>
@@ -251,12 +214,9 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
   const size_t row_blocks = (m + kMaxRows - 1) / kMaxRows;
   const auto last_mask = static_cast<__mmask16>(0xFFFFu >> (tiles * kTileColumns - args.n));
   uint32_t zero_pairs[kChunkRows];
-  uint32_t any_zero_point = args.bias != nullptr;
   const bool near = tiles * steps * kStepBytes <= kNearBytes;
   for (size_t i = 0; i < m; ++i) {
-    const auto zero_point = static_cast<uint32_t>(args.zero_point[first_row + i]);
-    any_zero_point |= zero_point;
-    zero_pairs[i] = (zero_point & 0xFFFF) | zero_point << 24;
+    zero_pairs[i] = zero_pair(args.zero_point[first_row + i]);
   }
   size_t starts[kChunkRows / kMaxRows + 1];  // split evenly: 13 = 6 + 7
   for (size_t b = 0; b <= row_blocks; ++b) {
@@ -286,7 +246,7 @@ void multiply_chunk(const GemmS8& args, size_t first_row, size_t m) {
           .steps = steps,
           .groups = groups,
           .row_scale = args.row_scale + first_row + row,
-          .zero_pairs = any_zero_point ? zero_pairs + row : nullptr,
+          .zero_pairs = zero_pairs + row,
           .column_scale = args.column_scale + column,
           .column_sum = args.column_sum + column,
           .bias = args.bias != nullptr ? args.bias + column : nullptr,

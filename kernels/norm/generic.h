@@ -8,35 +8,43 @@
 namespace kinglet::kernels {
 namespace {
 
-// kRows rows from row `first` on, side by side: a row's sums alone are two or four chains of dependent additions.
-template <int kRows>
+// kRowsAtOnce rows from row `first` on, side by side: a row's sums alone are two or four chains of dependent additions.
+// Rows that are not there are the last one again, which is why all of a block is read before any of it is written: x and
+// out may be the same.
 KINGLET_INLINE void add_norm_rows(const AddNorm& args, size_t first) {
-  const float* x = args.x + first * args.x_stride;
-  const float* residual = args.residual != nullptr ? args.residual + first * args.residual_stride : nullptr;
-  float* out = args.out + first * args.out_stride;
+  constexpr int kRows = kRowsAtOnce;
   const bool layer = args.weight != nullptr && !args.affine;
-
+  const float *x[kRows], *residual[kRows];
+  float* out[kRows];
   Floats<32> sums[kRows];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
+    const size_t row = first + r < args.m ? first + r : args.m - 1;
+    x[r] = args.x + row * args.x_stride;
+    residual[r] = args.residual != nullptr ? args.residual + row * args.residual_stride : nullptr;
+    out[r] = args.out + row * args.out_stride;
     sums[r] = set<32>(0.0f);
   }
   for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
+    Floats<32> v[kRows];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
-      Floats<32> v = load<32>(x + r * args.x_stride + j, count);
-      if (residual != nullptr) {
-        v = v + load<32>(residual + r * args.residual_stride + j, count);
+      v[r] = load<32>(x[r] + j, count);
+      if (args.residual != nullptr) {
+        v[r] = v[r] + load<32>(residual[r] + j, count);
       }
-      sums[r] = sums[r] + v;
-      store_padded(out + r * args.out_stride + j, v, count);
+      sums[r] = sums[r] + v[r];
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      store_padded(out[r] + j, v[r], count);
     }
   });
   if (args.weight == nullptr) {
     return;
   }
 
-  Floats<32> means[kRows], inverses[kRows];
+  Floats<32> means[kRows] = {}, inverses[kRows] = {};
   if (layer) {
     const float inverse_n = 1.0f / static_cast<float>(args.n);
     Floats<32> squares[kRows];
@@ -48,7 +56,7 @@ KINGLET_INLINE void add_norm_rows(const AddNorm& args, size_t first) {
     for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
-        const Floats<32> d = load<32>(out + r * args.out_stride + j, count) - means[r];
+        const Floats<32> d = load<32>(out[r] + j, count) - means[r];
         squares[r] = squares[r] + keep(d * d, count);
       }
     });
@@ -60,25 +68,26 @@ KINGLET_INLINE void add_norm_rows(const AddNorm& args, size_t first) {
   for_blocks<32>(args.n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
     const Floats<32> weight = load<32>(args.weight + j, count);
     const Floats<32> bias = args.bias != nullptr ? load<32>(args.bias + j, count) : weight;
+    Floats<32> v[kRows];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
-      Floats<32> v = load<32>(out + r * args.out_stride + j, count);
+      v[r] = load<32>(out[r] + j, count);
       if (layer) {
-        v = (v - means[r]) * inverses[r];
+        v[r] = (v[r] - means[r]) * inverses[r];
       }
-      v = v * weight;
-      store_padded(out + r * args.out_stride + j, args.bias != nullptr ? v + bias : v, count);
+      v[r] = v[r] * weight;
+      v[r] = args.bias != nullptr ? v[r] + bias : v[r];
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      store_padded(out[r] + j, v[r], count);
     }
   });
 }
 
 void add_norm(const AddNorm& args) {
-  size_t i = 0;
-  for (; i + kRowsAtOnce <= args.m; i += kRowsAtOnce) {
-    add_norm_rows<kRowsAtOnce>(args, i);
-  }
-  for (; i < args.m; ++i) {
-    add_norm_rows<1>(args, i);
+  for (size_t i = 0; i < args.m; i += kRowsAtOnce) {
+    add_norm_rows(args, i);
   }
 }
 

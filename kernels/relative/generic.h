@@ -1,7 +1,7 @@
 // Attention with relative terms on vectors (formulas: kernels.h).
 #pragma once
 
-#include "elementwise/generic.h"
+#include "attention_f32/powers.h"
 #include "kernels.h"
 #include "simd/vec.h"
 
@@ -63,123 +63,86 @@ void relate_scores(const RelateScores& args) {
 // Keys whose sums fit the registers.
 constexpr size_t kKeysAtOnce = kNativeBytes == 64 ? 4 : 2;
 
-// The scores of kCount keys, each with its rows of the tables; kTerms: 1 for the table c, 2 for p.
-template <int kTerms, size_t kCount>
-KINGLET_INLINE void score_keys(const ScoresF32& args, const float* q, size_t key, const size_t* rows, float* out) {
-  Floats<32> sums[kCount];
+// The scores of `keys` keys from `key` on, at most kKeysAtOnce; keys that are not there are the last one again. first:
+// the distance of the first. The terms are asked for in the loop: a body for each of their combinations made the
+// function five times as long, and none faster.
+KINGLET_INLINE void score_keys(const ScoresF32& args, const float* q, size_t key, size_t keys, ptrdiff_t first,
+                               float* out) {
+  const auto reach = static_cast<ptrdiff_t>(args.reach);
+  const float *k_rows[kKeysAtOnce], *c_rows[kKeysAtOnce], *p_rows[kKeysAtOnce];
+  Floats<32> sums[kKeysAtOnce];
 #pragma GCC unroll 4
-  for (size_t i = 0; i < kCount; ++i) {
+  for (size_t i = 0; i < kKeysAtOnce; ++i) {
+    const size_t at = i < keys ? i : keys - 1;
+    size_t row = 0;
+    if (args.rows != nullptr) {
+      row = args.rows[at_least(at_most(first + static_cast<ptrdiff_t>(at), reach), -reach) + reach];
+    }
+    k_rows[i] = args.k + (key + at) * args.k_stride;
+    c_rows[i] = args.c != nullptr ? args.c + row * args.c_stride : nullptr;
+    p_rows[i] = args.p != nullptr ? args.p + row * args.p_stride : nullptr;
     sums[i] = set<32>(0.0f);
   }
   for_blocks<32>(args.dimension, [&](size_t d, auto count) KINGLET_INLINE_LAMBDA {
     const Floats<32> query = load<32>(q + d, count);
 #pragma GCC unroll 4
-    for (size_t i = 0; i < kCount; ++i) {
-      const Floats<32> k = load<32>(args.k + (key + i) * args.k_stride + d, count);
+    for (size_t i = 0; i < kKeysAtOnce; ++i) {
+      const Floats<32> k = load<32>(k_rows[i] + d, count);
       Floats<32> other = k;
-      if constexpr ((kTerms & 1) != 0) {
-        other = k + load<32>(args.c + rows[i] * args.c_stride + d, count);
+      if (c_rows[i] != nullptr) {
+        other = k + load<32>(c_rows[i] + d, count);
       }
       sums[i] = sums[i] + query * other;
-      if constexpr ((kTerms & 2) != 0) {
-        sums[i] = sums[i] + k * load<32>(args.p + rows[i] * args.p_stride + d, count);
+      if (p_rows[i] != nullptr) {
+        sums[i] = sums[i] + k * load<32>(p_rows[i] + d, count);
       }
     }
   });
-#pragma GCC unroll 4
-  for (size_t i = 0; i < kCount; ++i) {
-    out[i] = total(sums[i]) * args.multiplier;
-  }
-}
-
-template <int kTerms>
-KINGLET_INLINE void score_rows(const ScoresF32& args) {
-  const auto reach = static_cast<ptrdiff_t>(args.reach);
-  for (size_t i = 0; i < args.m; ++i) {
-    const float* q = args.q + i * args.q_stride;
-    float* out = args.out + i * args.out_stride;
-    for (size_t j = 0; j < args.n; j += kKeysAtOnce) {
-      const size_t keys = args.n - j < kKeysAtOnce ? args.n - j : kKeysAtOnce;
-      size_t rows[kKeysAtOnce] = {};
-      if constexpr (kTerms != 0) {
-        const ptrdiff_t first = args.distance + static_cast<ptrdiff_t>(j) - static_cast<ptrdiff_t>(i);
-        for (size_t l = 0; l < keys; ++l) {
-          const ptrdiff_t distance = first + static_cast<ptrdiff_t>(l);
-          rows[l] = args.rows[at_least(at_most(distance, reach), -reach) + reach];
-        }
-      }
-      if (keys == kKeysAtOnce) {
-        score_keys<kTerms, kKeysAtOnce>(args, q, j, rows, out + j);
-      } else {
-        for (size_t l = 0; l < keys; ++l) {
-          score_keys<kTerms, 1>(args, q, j + l, rows + l, out + j + l);
-        }
-      }
+  for (size_t i = 0; i < kKeysAtOnce; ++i) {
+    const float score = total(sums[i]) * args.multiplier;
+    if (i < keys) {
+      out[i] = score;
     }
   }
 }
 
 void scores_f32(const ScoresF32& args) {
-  const bool c = args.c != nullptr;
-  if (args.p != nullptr) {
-    c ? score_rows<3>(args) : score_rows<2>(args);
-  } else {
-    c ? score_rows<1>(args) : score_rows<0>(args);
-  }
-}
-
-// Scores to powers of two, in place; returns 1/Σ.
-KINGLET_INLINE float powers_of_scores(float* scores, size_t n) {
-  const Floats<32> first = set<32>(scores[0]);
-  Floats<32> maxima = first;
-  for_blocks<32>(n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-    maxima = max_of(maxima, keep_or(load<32>(scores + j, count), first, count));
-  });
-  const Floats<32> maximum = set<32>(largest(maxima));
-  Floats<32> sums = set<32>(0.0f);
-  for_blocks<32>(n, [&](size_t j, auto count) KINGLET_INLINE_LAMBDA {
-    const Floats<32> e = keep(exp2_negative(load<32>(scores + j, count) - maximum), count);
-    store(scores + j, e, count);
-    sums = sums + e;
-  });
-  return 1.0f / total(sums);
-}
-
-// kRows queries at once, and as many dimensions as keep the adders busy: every sum is a chain over the keys.
-template <size_t kRows>
-KINGLET_INLINE void weigh_rows(const WeighValuesF32& args, size_t row) {
-  constexpr int kLanes = kNativeBytes == 64 ? 64 : 32;
-  float inverse[kRows];
-  for (size_t r = 0; r < kRows; ++r) {
-    inverse[r] = powers_of_scores(args.scores + (row + r) * args.stride, args.n);
-  }
-  for_blocks<kLanes>(args.dimension, [&](size_t d, auto count) KINGLET_INLINE_LAMBDA {
-    Floats<kLanes> weighted[kRows];
-#pragma GCC unroll 2
-    for (size_t r = 0; r < kRows; ++r) {
-      weighted[r] = set<kLanes>(0.0f);
+  for (size_t i = 0; i < args.m; ++i) {
+    for (size_t j = 0; j < args.n; j += kKeysAtOnce) {
+      const size_t keys = args.n - j < kKeysAtOnce ? args.n - j : kKeysAtOnce;
+      const ptrdiff_t first = args.distance + static_cast<ptrdiff_t>(j) - static_cast<ptrdiff_t>(i);
+      score_keys(args, args.q + i * args.q_stride, j, keys, first, args.out + i * args.out_stride + j);
     }
+  }
+}
+
+// Two queries at once, and as many dimensions as keep the adders busy: every sum is a chain over the keys. The last
+// query may stand for both.
+KINGLET_INLINE void weigh_two_rows(const WeighValuesF32& args, size_t row, size_t other) {
+  constexpr int kLanes = kNativeBytes == 64 ? 64 : 32;
+  const size_t rows[2] = {row, other};
+  float inverse[2];
+  inverse[0] = powers_of_scores(args.scores + row * args.stride, args.n, 1.0f);
+  inverse[1] = other == row ? inverse[0] : powers_of_scores(args.scores + other * args.stride, args.n, 1.0f);
+  for_blocks<kLanes>(args.dimension, [&](size_t d, auto count) KINGLET_INLINE_LAMBDA {
+    Floats<kLanes> weighted[2] = {set<kLanes>(0.0f), set<kLanes>(0.0f)};
     for (size_t j = 0; j < args.n; ++j) {
       const Floats<kLanes> v = load<kLanes>(args.v + j * args.v_stride + d, count);
 #pragma GCC unroll 2
-      for (size_t r = 0; r < kRows; ++r) {
-        weighted[r] = weighted[r] + set<kLanes>(args.scores[(row + r) * args.stride + j]) * v;
+      for (size_t r = 0; r < 2; ++r) {
+        weighted[r] = weighted[r] + set<kLanes>(args.scores[rows[r] * args.stride + j]) * v;
       }
     }
 #pragma GCC unroll 2
-    for (size_t r = 0; r < kRows; ++r) {
-      store(args.out + (row + r) * args.out_stride + d, weighted[r] * set<kLanes>(inverse[r]), count);
+    for (size_t r = 0; r < 2; ++r) {
+      store(args.out + rows[r] * args.out_stride + d, weighted[r] * set<kLanes>(inverse[r]), count);
     }
   });
 }
 
 void weigh_values_f32(const WeighValuesF32& args) {
-  size_t i = 0;
-  for (; i + 2 <= args.m; i += 2) {
-    weigh_rows<2>(args, i);
-  }
-  if (i < args.m) {
-    weigh_rows<1>(args, i);
+  for (size_t i = 0; i < args.m; i += 2) {
+    weigh_two_rows(args, i, i + 1 < args.m ? i + 1 : i);
   }
 }
 

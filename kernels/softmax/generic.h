@@ -25,24 +25,29 @@ KINGLET_INLINE Ints<kWideTail> folded_sum(Ints<N> x) {
   }
 }
 
-template <ActivationLayout kLayout, int kRows>
-KINGLET_INLINE void softmax_rows(const SoftmaxQuantize& args, size_t row) {
+// kRows rows from `first` on; those that are not there are the last one again.
+template <ActivationLayout kLayout>
+KINGLET_INLINE void softmax_rows(const SoftmaxQuantize& args, size_t first) {
+  constexpr int kRows = kRowsAtOnce;
   constexpr int kTail = kWideTail;
   const auto larger = [](auto a, auto b) KINGLET_INLINE_LAMBDA { return max_of(a, b); };
-  const float* scores = args.scores + row * args.stride;
+  const float* scores[kRows];
   unsigned char* p[kRows];
+  size_t rows[kRows];
 
   Floats<kTail> maxima[kRows];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
-    maxima[r] = set<kTail>(scores[r * args.stride]);
-    p[r] = activation_row<kLayout>(args.p, args.n, row + r);
+    rows[r] = first + r < args.m ? first + r : args.m - 1;
+    scores[r] = args.scores + rows[r] * args.stride;
+    p[r] = activation_row<kLayout>(args.p, args.n, rows[r]);
+    maxima[r] = set<kTail>(scores[r][0]);
   }
   for_wide_blocks(args.n, [&](size_t j, auto lanes, auto count) KINGLET_INLINE_LAMBDA {
     constexpr int kLanes = decltype(lanes)::count;
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
-      const Floats<kLanes> x = load<kLanes>(scores + r * args.stride + j, count);
+      const Floats<kLanes> x = load<kLanes>(scores[r] + j, count);
       if constexpr (kLanes == kTail) {
         maxima[r] = max_of(maxima[r], keep_or(x, maxima[r], count));
       } else {
@@ -59,7 +64,7 @@ KINGLET_INLINE void softmax_rows(const SoftmaxQuantize& args, size_t row) {
   }
   const auto quantize = [&](int r, size_t j, auto lanes, auto count) KINGLET_INLINE_LAMBDA {
     constexpr int kLanes = decltype(lanes)::count;
-    const Floats<kLanes> x = load<kLanes>(scores + r * args.stride + j, count) - set<kLanes>(largest_of[r]);
+    const Floats<kLanes> x = load<kLanes>(scores[r] + j, count) - set<kLanes>(largest_of[r]);
     // P, with −128 in the lanes that do not exist.
     const Ints<kLanes> values = keep(rounded_exp2_255(x), count) - set_int<kLanes>(128);
     sums[r] = sums[r] + folded_sum(values);
@@ -82,18 +87,14 @@ KINGLET_INLINE void softmax_rows(const SoftmaxQuantize& args, size_t row) {
   const auto lanes = static_cast<int32_t>(round_up(args.n, kTail));
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
-    args.inverse_sum[row + r] = 1.0f / static_cast<float>(total(sums[r]) + 128 * lanes);
+    args.inverse_sum[rows[r]] = 1.0f / static_cast<float>(total(sums[r]) + 128 * lanes);
   }
 }
 
 template <ActivationLayout kLayout>
 void softmax_quantize(const SoftmaxQuantize& args) {
-  size_t i = 0;
-  for (; i + kRowsAtOnce <= args.m; i += kRowsAtOnce) {
-    softmax_rows<kLayout, kRowsAtOnce>(args, i);
-  }
-  for (; i < args.m; ++i) {
-    softmax_rows<kLayout, 1>(args, i);
+  for (size_t i = 0; i < args.m; i += kRowsAtOnce) {
+    softmax_rows<kLayout>(args, i);
   }
   clear_missing_rows<kLayout>(args.p, args.m, args.n);
 }

@@ -11,6 +11,9 @@
 #endif
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
@@ -26,7 +29,7 @@ using kernels::Kernels;
 #if defined(__x86_64__)
 
 struct X86Features {
-  bool avx2 = false, avx_vnni = false, avx512_vnni = false;
+  bool avx2 = false, avx_vnni = false, avx512_vnni = false, amx_int8 = false;
 };
 
 // Intel SDM vol. 1, 14.3: a vector extension is usable when CPUID has it and XCR0 says the system saves its registers.
@@ -47,14 +50,31 @@ X86Features detect_x86() {
   features.avx2 = ymm_saved && (b & bit_AVX2) != 0;
   const unsigned avx512 = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
   features.avx512_vnni = zmm_saved && (b & avx512) == avx512 && (c & bit_AVX512VNNI) != 0;
+  constexpr unsigned kAmxTile = 1u << 24, kAmxInt8 = 1u << 25;
+  const bool tiles_saved = (xcr0_low & 0x60000) == 0x60000;
+  features.amx_int8 = features.avx512_vnni && tiles_saved && (d & kAmxTile) != 0 && (d & kAmxInt8) != 0;
   if (leaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) {
     features.avx_vnni = features.avx2 && (a & (1u << 4)) != 0;
   }
   return features;
 }
 
+// Linux saves the tiles of a process that has asked for them (Documentation/arch/x86/xstate.rst); its threads inherit
+// the permission. Refused where the kernel is older than 5.16 or a signal stack too small.
+bool tiles_permitted() {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 bool detect(Isa isa) {
   const X86Features features = detect_x86();
+  if (isa == Isa::amx_int8) {
+    return features.amx_int8 && tiles_permitted();
+  }
   return isa == Isa::reference || (isa == Isa::avx2 && features.avx2) ||
          (isa == Isa::avx_vnni && features.avx_vnni) || (isa == Isa::avx512_vnni && features.avx512_vnni);
 }
@@ -96,8 +116,8 @@ bool detect(Isa isa) { return isa == Isa::reference; }
 #endif
 
 // Best first.
-constexpr Isa kPreference[] = {Isa::avx512_vnni, Isa::avx_vnni, Isa::avx2,         Isa::neon_i8mm,
-                               Isa::neon_dotprod, Isa::neon,    Isa::wasm_simd128, Isa::reference};
+constexpr Isa kPreference[] = {Isa::amx_int8,  Isa::avx512_vnni,  Isa::avx_vnni, Isa::avx2,        Isa::neon_i8mm,
+                               Isa::neon_dotprod, Isa::neon, Isa::wasm_simd128, Isa::reference};
 
 const Kernels* usable(Isa isa) { return cpu_supports(isa) ? kernels::kernels_for(isa) : nullptr; }
 

@@ -94,7 +94,7 @@ bool AddedTokenSearch<Stream>::longest_match(const Stream& from, Stream& end, si
   uint32_t node = tokens_.trie().root();
   Stream walk = from;
   Element element;
-  while (walk.next(piece_, element)) {
+  while (step(walk, element)) {
     node = tokens_.trie().step(node, element.bytes, element.length);
     if (node == Trie::kNone) {
       break;
@@ -116,7 +116,7 @@ void AddedTokenSearch<Stream>::take_spaces(const Stream& from) {
     spaces_stop_ = from;
     spaces_source_end_ = source_end_;
     Element element;
-    for (Stream look = from; look.next(piece_, element) && neighbours_.spaces.contains(element);) {
+    for (Stream look = from; step(look, element) && neighbours_.spaces.contains(element);) {
       spaces_stop_ = look;
       spaces_source_end_ = element.end;
     }
@@ -133,7 +133,7 @@ template <typename Stream>
 bool AddedTokenSearch<Stream>::range(size_t& begin, size_t& end) const {
   Element element;
   Stream look = start_;
-  if (start_.index() >= stop_.index() || !look.next(piece_, element)) {
+  if (start_.index() >= stop_.index() || !step(look, element)) {
     return false;
   }
   begin = element.begin;
@@ -180,12 +180,12 @@ bool AddedTokenSearch<Stream>::next() {
     if (token.flags() & AddedTokens::kSingleWord) {
       Stream look = end;
       accepted = (at_begin_ || !after_word_) &&
-                 !(look.next(piece_, element) && neighbours_.word_chars.contains(element));
+                 !(step(look, element) && neighbours_.word_chars.contains(element));
     }
     if (accepted && (token.flags() & AddedTokens::kLstrip)) {
       start_ = space_.index() > text_.index() ? space_ : text_;
     }
-    while (here_.index() < end.index() && here_.next(piece_, element)) {
+    while (here_.index() < end.index() && step(here_, element)) {
       pass(element, here_);
     }
     here_ = end;

@@ -105,7 +105,9 @@ class AddedTokenSearch {
   void consume() { text_ = stop_; }
 
  private:
-  bool longest_match(const Stream& from, Stream& end, size_t& source_end, uint32_t& index) const;
+  // One copy of a character's composition for all that runs at matches only; next() has its own.
+  [[gnu::noinline]] bool step(Stream& stream, Element& element) const { return stream.next(piece_, element); }
+  [[gnu::noinline]] bool longest_match(const Stream& from, Stream& end, size_t& source_end, uint32_t& index) const;
   void take_spaces(const Stream& from);
   void pass(const Element& element, const Stream& behind);
 

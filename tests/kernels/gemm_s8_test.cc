@@ -112,6 +112,22 @@ TEST_CASE("gemm_s8: every path equals the reference below, at and above each til
   }
 }
 
+TEST_CASE("gemm_s8: products large enough for the tile unit") {
+  auto random = random_engine("gemm_s8 large");
+  const auto tables = tables_under_test();
+  for (const size_t m : {31, 32, 33, 48, 63, 65, 130}) {
+    for (const size_t n : {64, 70, 81, 130}) {
+      for (const size_t k : {200, 256, 259, 1030, 2060, 4104}) {
+        if ((small_scale() && random() % 16 != 0) || (k > 2000 && (m > 65 || n > 70))) {
+          continue;
+        }
+        check_all(tables, make_problem(m, n, k, static_cast<Extreme>(random() % 5), random), random() % 4 != 0,
+                  random() % 2 == 0 ? Edge::begin : Edge::end);
+      }
+    }
+  }
+}
+
 TEST_CASE("gemm_s8: extremes") {
   auto random = random_engine("gemm_s8 extremes");
   const auto tables = tables_under_test();

@@ -111,7 +111,7 @@ void check_all_ways(const std::filesystem::path& checkpoint) {
   }
   SUBCASE("kernel paths") {
     int paths = 0;
-    for (const char* isa : {"reference", "avx2", "avx_vnni", "avx512_vnni", "neon", "neon_dotprod", "neon_i8mm"}) {
+    for (const char* isa : {"reference", "avx2", "avx_vnni", "avx512_vnni", "amx_int8", "neon", "neon_dotprod", "neon_i8mm"}) {
       const Outputs other = run_with_isa(file, isa, folder / "results");
       if (!other.empty()) {
         CAPTURE(isa);
