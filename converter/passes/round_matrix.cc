@@ -28,8 +28,8 @@ float nearest(float value) {
 
 // The scale of a row that leaves the least error, its columns weighed by how large their inputs are.
 float choose_scale(const float* w, const std::vector<float>& importance) {
-  constexpr float kShares[] = {1.0f,  0.975f, 0.95f, 0.925f, 0.9f, 0.875f, 0.85f,
-                               0.825f, 0.8f,  0.775f, 0.75f,  0.725f, 0.7f};
+  constexpr float kShares[] = {1.0f,   0.975f, 0.95f,  0.925f, 0.9f,   0.875f, 0.85f,
+                               0.825f, 0.8f,   0.775f, 0.75f,  0.725f, 0.7f};
   float largest = 0;
   for (size_t j = 0; j < importance.size(); ++j) {
     largest = std::max(largest, std::fabs(w[j]));
@@ -115,9 +115,8 @@ RoundedMatrix round_matrix(const Grid& w, const InputMoments& moments) {
   const size_t n = w.rows, k = w.columns;
   std::vector<uint32_t> order(k);
   std::iota(order.begin(), order.end(), 0u);
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    return moments.squares.row(a)[a] > moments.squares.row(b)[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return moments.squares.row(a)[a] > moments.squares.row(b)[b]; });
   const Grid squares = permuted(moments.squares, order);
   const UpperFactor factor = factor_damped(squares, kDamping);
   std::vector<float> importance(k);
