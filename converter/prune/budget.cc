@@ -47,8 +47,8 @@ Sizes choose_sizes(const std::vector<EncoderLayer>& layers, const Sizes& present
                    const Costs& costs, double budget) {
   std::vector<std::vector<Choice>> branches;
   for (size_t i = 0; i < layers.size(); ++i) {
-    branches.push_back(choices_of(orders.attention[i], present.heads[i] * layers[i].head_dim, layers[i].head_dim,
-                                  costs.head));
+    branches.push_back(
+        choices_of(orders.attention[i], present.heads[i] * layers[i].head_dim, layers[i].head_dim, costs.head));
     branches.push_back(choices_of(orders.feed_forward[i], present.neurons[i], 1, costs.neuron));
   }
   const double left = budget - costs.fixed * static_cast<double>(layers.size());
