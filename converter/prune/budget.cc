@@ -75,8 +75,7 @@ Sizes choose_sizes(const std::vector<EncoderLayer>& layers, const Sizes& present
     least = std::move(next);
   }
   if (least[kSteps] == kNever) {
-    refuse("the target is too small: a head and a tile of neurons in every layer cost more, expected a larger one or",
-           " fewer layers (--drop-layers)");
+    refuse("the target is too small: a head and a tile of neurons in every layer cost more, expected a larger one");
   }
   Sizes sizes = present;
   size_t rest = kSteps;
