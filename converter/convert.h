@@ -27,7 +27,7 @@ struct ConvertOptions {
   uint64_t calibration_seed = 1;
   bool sensitivity = false;  // measure every matrix on the calibration texts
   // Keep the fewest matrices in fp32 with which the loss is at most this many points: of the usual metric on the data
-  // file `dev`, or, without one, per cent of the calibration texts answered otherwise (labels), or 100·(1 − mean cosine).
+  // file `dev`; without one, per cent of the calibration texts with another label, or 100·(1 − mean cosine).
   std::optional<double> max_loss;
   std::filesystem::path dev;           // a data file to measure on (eval/evaluate.h); empty: nothing is measured
   // Called as work proceeds: what is being done and the fraction done, 0 to 1.

@@ -2,6 +2,7 @@
 #include "quantize_model.h"
 
 #include <algorithm>
+#include <functional>
 #include <sstream>
 
 #include "base/text.h"
@@ -36,9 +37,8 @@ class Quantizer {
     quantize(model_, options_.keep_fp32);
     const ModelIR rounded = model_;
     if (wants_texts) {
-      calibrate(model_, exact, tokenizer_, {inputs_, description_, [&](double fraction) {
-        progress_("calibrating", 0.05 + 0.5 * fraction);
-      }});
+      calibrate(model_, exact, tokenizer_,
+                {inputs_, description_, [&](double fraction) { progress_("calibrating", 0.05 + 0.5 * fraction); }});
     }
     if (measures) {
       measure(exact, rounded);
@@ -51,8 +51,7 @@ class Quantizer {
       refuse(options_.source.string(), ": has no tokenizer, which calibration texts need");
     }
     // An embedding model sees the texts of a pair one by one.
-    const CalibrationTexts texts =
-        read_calibration_texts(options_.calibration, model_.task == fmt::Task::embed);
+    const CalibrationTexts texts = read_calibration_texts(options_.calibration, model_.task == fmt::Task::embed);
     inputs_ = draw_inputs(texts, options_.calibration_texts, options_.calibration_seed);
     std::ostringstream text;
     text << inputs_.size() << " texts of " << options_.calibration.filename().string() << ", seed "

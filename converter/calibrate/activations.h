@@ -17,8 +17,8 @@ namespace kinglet::convert {
 
 struct RunOptions {
   uint32_t threads = 2;
-  uint32_t max_length = 128;         // tokens; longer texts are cut. 0, or above the model's limit: the model's limit
-  size_t memory = size_t{192} << 20; // bytes that a batch's values may take: more values, smaller batches
+  uint32_t max_length = 128;          // tokens; longer texts are cut. 0, or above the model's limit: the model's limit
+  size_t memory = size_t{192} << 20;  // bytes that a batch's values may take: more values, smaller batches
 };
 
 // Rows of one value for one input: one per token, or one.

@@ -28,11 +28,12 @@ class ConvertCommand : public Command {
            "fp32 keeps everything as it is. --keep-fp32 excepts matrices by name, with * and ? as in file names;\n"
            "`kinglet inspect` shows the names. --task says what the model is for where the checkpoint does not.\n"
            "\n"
-           "--calibration F shows the model texts like those it is for and rounds so that its answers to them stay: F\n"
-           "is a data file, labels not needed (TSV with a header line, NAME.conll, SQuAD NAME.json), or has a text a\n"
-           "line. 128 of them are drawn; it takes a minute or so. --sensitivity measures every matrix on them;\n"
-           "--max-loss X keeps the fewest matrices in fp32 such that at most X points are lost: of the usual metric on\n"
-           "--dev DATA, or else of the calibration texts' answers (per cent with another label; 100·(1 − mean cosine)).\n"
+           "--calibration F shows the model texts like those it is for and rounds so that its answers to them stay.\n"
+           "F is a data file, labels not needed (TSV with a header line, NAME.conll, SQuAD NAME.json), or has a text\n"
+           "a line. 128 of them are drawn; it takes a minute or so. --sensitivity measures every matrix on them.\n"
+           "--max-loss X keeps the fewest matrices in fp32 such that at most X points are lost: of the usual metric\n"
+           "on --dev DATA, or else of the answers to the calibration texts (per cent with another label;\n"
+           "100·(1 − mean cosine)).\n"
            "\n"
            "--report writes a page about the conversion, one HTML file to show a colleague: what went in and came out,\n"
            "sizes by part, and how fast fp32 and the output are here. With --dev, a data file as kinglet eval reads it,\n"
@@ -55,7 +56,7 @@ class ConvertCommand : public Command {
         ->type_name("T")
         ->check(CLI::IsMember({"embed", "classify", "tag", "answer", "fill-mask"}));
     app.add_option("--labels", labels_, "The names of the labels instead of the checkpoint's")->type_name("a,b,…");
-    app.add_option("--calibration", calibration_, "Texts that the 8-bit numbers are chosen by: TSV, CoNLL, SQuAD, lines")
+    app.add_option("--calibration", calibration_, "Texts that the 8-bit numbers are chosen by: a data file, or lines")
         ->type_name("F");
     add_number(app, "--calibration-texts", &calibration_texts_, 1u << 20, "How many of them to draw (default 128)");
     add_number(app, "--calibration-seed", &calibration_seed_, UINT32_MAX, "Draw them by another seed (default 1)");

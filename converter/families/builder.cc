@@ -105,13 +105,14 @@ Layer Builder::add_layer(const LayerNames& names, const EncoderConfig& sizes, ui
   layer.heads = sizes.heads - (pruned == sizes.pruned_heads.end() ? 0 : static_cast<uint32_t>(pruned->second.size()));
   layer.head_dim = sizes.hidden / sizes.heads;
   const uint32_t width = layer.heads * layer.head_dim;
+  const uint32_t inner = index < sizes.intermediates.size() ? sizes.intermediates[index] : sizes.intermediate;
   layer.query = add_matrix(names.query, width, sizes.hidden);
   layer.key = add_matrix(names.key, width, sizes.hidden);
   layer.value = add_matrix(names.value, width, sizes.hidden);
   layer.output = add_matrix(names.output, sizes.hidden, width);
   layer.attention_norm = add_norm(names.attention_norm, sizes.hidden, sizes.epsilon);
-  layer.up = add_matrix(names.up, sizes.intermediates[index], sizes.hidden);
-  layer.down = add_matrix(names.down, sizes.hidden, sizes.intermediates[index]);
+  layer.up = add_matrix(names.up, inner, sizes.hidden);
+  layer.down = add_matrix(names.down, sizes.hidden, inner);
   layer.norm = add_norm(names.norm, sizes.hidden, sizes.epsilon);
   return layer;
 }

@@ -23,7 +23,7 @@ struct EncoderConfig {
   fmt::Activation activation = fmt::Activation::gelu;
   bool tied = true;
   std::map<uint32_t, std::set<uint32_t>> pruned_heads;
-  std::vector<uint32_t> intermediates;  // by layer
+  std::vector<uint32_t> intermediates;  // by layer; beyond its end they are `intermediate` wide
 };
 
 // Reads them; absent ones are as in `defaults`. Refuses what no family implements, and heads that do not divide

@@ -103,8 +103,8 @@ class Calibrator {
     int32_t scale_id = kNone;
     if (!scale.empty()) {
       const std::string name = model_.matrices[group.matrices[0]].name + ".input_scale";
-      scale_id = static_cast<int32_t>(
-          model_.add(Tensor{name, {static_cast<uint32_t>(width)}, memory_source(scale, width)}));
+      scale_id =
+          static_cast<int32_t>(model_.add(Tensor{name, {static_cast<uint32_t>(width)}, memory_source(scale, width)}));
     }
     std::unique_ptr<InputMoments> about_means;
     for (const uint32_t id : group.matrices) {
@@ -187,9 +187,8 @@ class Calibrator {
     for (size_t first = 0; first < options_.inputs.size(); first += kInputsAtOnce) {
       const Inputs inputs = part_of_inputs(first);
       std::vector<float> seen;
-      rounded.run(inputs, [&](const ValueRows& rows) {
-        seen.insert(seen.end(), rows.data, rows.data + rows.rows * width);
-      });
+      rounded.run(inputs,
+                  [&](const ValueRows& rows) { seen.insert(seen.end(), rows.data, rows.data + rows.rows * width); });
       const size_t count = seen.size() / width;
       std::vector<float> drift(next, next + seen.size());
       next += seen.size();

@@ -78,8 +78,8 @@ class Equalizer {
       const bool reads = std::visit([&](const auto& concrete) { return reads_one(concrete, outs); }, op);
       if (const auto* linear = std::get_if<LinearOp>(&op)) {
         const bool same = reader == static_cast<int64_t>(linear->matrix);
-        if (linear->matrix == value || linear->gate == static_cast<int32_t>(value) || (reads && linear->gate != kNone) ||
-            (reader >= 0 && reads != same)) {
+        if (linear->matrix == value || linear->gate == static_cast<int32_t>(value) ||
+            (reads && linear->gate != kNone) || (reader >= 0 && reads != same)) {
           return -1;
         }
         reader = reads ? linear->matrix : reader;

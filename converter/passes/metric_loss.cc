@@ -23,10 +23,11 @@ MetricLoss::MetricLoss(const ModelIR& exact, const CompiledTokenizer* tokenizer,
 }
 
 double MetricLoss::points(const ModelIR& model) const {
-  const bool rounded = model.program.end() != std::find_if(model.program.begin(), model.program.end(), [](const Op& op) {
-    const auto* attention = std::get_if<AttentionOp>(&op);
-    return attention != nullptr && attention->quantized;
-  });
+  const bool rounded =
+      model.program.end() != std::find_if(model.program.begin(), model.program.end(), [](const Op& op) {
+        const auto* attention = std::get_if<AttentionOp>(&op);
+        return attention != nullptr && attention->quantized;
+      });
   OutputFile file = OutputFile::nameless("the model to evaluate");
   write_model(model, tokenizer_, {rounded ? "int8" : "fp32", "evaluation"}, file, [](const std::string&, double) {});
   const auto opened = cpp::Model::open_fd(file.descriptor());

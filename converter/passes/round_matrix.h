@@ -12,8 +12,8 @@ namespace kinglet::convert {
 
 // Sums over the rows that a matrix reads: `exact` those of the fp32 program, `seen` those of the program in 8 bits.
 struct InputMoments {
-  Grid squares;                          // Σ seen·seenᵀ
-  Grid drift;                            // Σ (exact − seen)·seenᵀ
+  Grid squares;  // Σ seen·seenᵀ
+  Grid drift;    // Σ (exact − seen)·seenᵀ
   std::vector<double> seen_sum, exact_sum;
   size_t count = 0;
 };

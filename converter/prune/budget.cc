@@ -47,8 +47,8 @@ Sizes choose_sizes(const std::vector<EncoderLayer>& layers, const Sizes& present
                    const Costs& costs, double budget) {
   std::vector<std::vector<Choice>> branches;
   for (size_t i = 0; i < layers.size(); ++i) {
-    branches.push_back(choices_of(orders.attention[i], present.heads[i] * layers[i].head_dim, layers[i].head_dim,
-                                  costs.head));
+    branches.push_back(
+        choices_of(orders.attention[i], present.heads[i] * layers[i].head_dim, layers[i].head_dim, costs.head));
     branches.push_back(choices_of(orders.feed_forward[i], present.neurons[i], 1, costs.neuron));
   }
   const double left = budget - costs.fixed * static_cast<double>(layers.size());
@@ -75,8 +75,7 @@ Sizes choose_sizes(const std::vector<EncoderLayer>& layers, const Sizes& present
     least = std::move(next);
   }
   if (least[kSteps] == kNever) {
-    refuse("the target is too small: a head and a tile of neurons in every layer cost more, expected a larger one or",
-           " fewer layers (--drop-layers)");
+    refuse("the target is too small: a head and a tile of neurons in every layer cost more, expected a larger one");
   }
   Sizes sizes = present;
   size_t rest = kSteps;

@@ -8,7 +8,8 @@
 
 namespace kinglet::convert {
 
-// What a token costs in a head and in a neuron of any layer, in operations or in time, and per layer what nothing saves.
+// What a token costs in a head and in a neuron of any layer, in operations or in time, and per layer what nothing
+// saves.
 struct Costs {
   double head = 0, neuron = 0, fixed = 0;
 };

@@ -74,8 +74,7 @@ std::vector<Chunk> split_texts(const Tokens& tokens, size_t first, size_t last, 
 }
 
 Importance measure_importance(const Network& network, const std::vector<EncoderLayer>& layers, const Tokens& tokens,
-                              const Objective& objective, uint64_t seed, size_t threads,
-                              const Fraction& progress) {
+                              const Objective& objective, uint64_t seed, size_t threads, const Fraction& progress) {
   const ModelIR& model = network.model();
   const std::vector<Chunk> chunks = split_texts(tokens, 0, tokens.texts(), kChunkTokens);
   Importance whole = {std::vector<Branch>(layers.size()), std::vector<Branch>(layers.size())};

@@ -23,8 +23,7 @@ struct Importance {
 using Fraction = std::function<void(double)>;
 
 Importance measure_importance(const Network& network, const std::vector<EncoderLayer>& layers, const Tokens& tokens,
-                              const Objective& objective, uint64_t seed, size_t threads,
-                              const Fraction& progress);
+                              const Objective& objective, uint64_t seed, size_t threads, const Fraction& progress);
 
 // Texts [first, last) that are run together: about `tokens` tokens, one text at least.
 struct Chunk {

@@ -11,9 +11,9 @@ namespace kinglet::convert {
 
 // Six ops: Attention, Linear, AddNorm, Linear (with activation), Linear, AddNorm.
 struct EncoderLayer {
-  size_t op = 0;                          // the first
-  uint32_t in = 0, middle = 0, out = 0;   // values: before the layer, between attention and feed-forward, after it
-  uint32_t attended = 0, activated = 0;   // values: what the two last products of the parts read
+  size_t op = 0;                         // the first
+  uint32_t in = 0, middle = 0, out = 0;  // values: before the layer, between attention and feed-forward, after it
+  uint32_t attended = 0, activated = 0;  // values: what the two last products of the parts read
   uint32_t query = 0, key = 0, value = 0, output = 0, up = 0, down = 0;  // matrices
   uint32_t heads = 0, head_dim = 0, neurons = 0;
 };

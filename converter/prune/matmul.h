@@ -1,5 +1,6 @@
 // fp32 matrix products for the host: blocked, packed, on the widest vectors that the processor has. Every element of a
-// result is a sum in the order of k, with separate multiplication and addition, so that all processors compute the same.
+// result is a sum in the order of k, with separate multiplication and addition, so that all processors compute the
+// same.
 #pragma once
 
 #include <cstddef>

@@ -10,4 +10,3 @@ const MatmulKernels& matmul_any() {
 }
 
 }  // namespace kinglet::convert
-

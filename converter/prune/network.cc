@@ -19,10 +19,10 @@ void refuse_unknown(const ModelIR& model) {
     const auto* linear = std::get_if<LinearOp>(&op);
     const auto* attention = std::get_if<AttentionOp>(&op);
     const bool foreign = (linear != nullptr && linear->gate != kNone) || std::holds_alternative<NeighboursOp>(op) ||
-                         (attention != nullptr && (attention->rotary != kNone || attention->window != 0 ||
-                                                   attention->disentangled.has_value() || attention->quantized ||
-                                                   attention->query_in != attention->key_in ||
-                                                   attention->query_in != attention->value_in));
+                         (attention != nullptr &&
+                          (attention->rotary != kNone || attention->window != 0 ||
+                           attention->disentangled.has_value() || attention->quantized ||
+                           attention->query_in != attention->key_in || attention->query_in != attention->value_in));
     if (foreign) {
       refuse("the family ", quote(model.architecture), " cannot be pruned: its layers are not those of BERT");
     }
@@ -56,8 +56,7 @@ Network::Network(const ModelIR& model) : model_(model), tensors_(model.tensors.s
     const Tensor& weight = model.weight_of(i);
     const int32_t bias = model.matrices[i].bias;
     set_matrix(i, static_cast<uint32_t>(weight.rows()), static_cast<uint32_t>(weight.columns()), weight.read_all(),
-               bias == kNone ? std::vector<float>(weight.rows())
-                             : model.tensors[static_cast<size_t>(bias)].read_all());
+               bias == kNone ? std::vector<float>(weight.rows()) : model.tensors[static_cast<size_t>(bias)].read_all());
   }
 }
 
@@ -189,8 +188,9 @@ void Network::run(Tape& tape, size_t index, const AttentionOp& op) const {
     const size_t place = tape.tokens->count(tape.first, text) * width;
     for (uint32_t head = 0; head < op.heads; ++head) {
       const size_t first = place + head * op.head_dim;
-      const HeadRows rows_of_head = {&parts[0][first], &parts[1][first], &parts[2][first],
-                                     tape.tokens->count(text, text + 1), op.head_dim, width, op.logit_scale};
+      const HeadRows rows_of_head = {
+          &parts[0][first], &parts[1][first], &parts[2][first], tape.tokens->count(text, text + 1), op.head_dim, width,
+          op.logit_scale};
       attend(rows_of_head, distance_bias(index, op, head), probabilities, &out[first]);
       if (tape.keep) {
         kept.insert(kept.end(), probabilities.begin(), probabilities.end());

@@ -62,8 +62,8 @@ void Network::reverse(Tape& tape, size_t index, const AttentionOp& op) const {
     const size_t count = tape.tokens->count(text, text + 1), place = tape.tokens->count(tape.first, text) * width;
     for (uint32_t head = 0; head < op.heads; ++head, probabilities += count * count) {
       const size_t first = place + head * op.head_dim;
-      const HeadRows rows_of_head = {query + first, key + first, value + first, count, op.head_dim, width,
-                                     op.logit_scale};
+      const HeadRows rows_of_head = {query + first, key + first, value + first, count,
+                                     op.head_dim,   width,       op.logit_scale};
       attend_backward(rows_of_head, probabilities, &out_gradient[first], &parts[0][first], &parts[1][first],
                       &parts[2][first]);
     }

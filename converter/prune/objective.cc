@@ -80,7 +80,8 @@ void seed_gradients(const Network& network, const Objective& objective, uint64_t
       }
       for (size_t j = 0; j < width; ++j) {
         const double draw = random_share(seed, text, row * width + j);
-        const double share = objective.loss == Loss::sigmoid ? 1 / (1 + std::exp(-static_cast<double>(out[at + j]))) : 0.5;
+        const double share =
+            objective.loss == Loss::sigmoid ? 1 / (1 + std::exp(-static_cast<double>(out[at + j]))) : 0.5;
         r[at + j] = static_cast<float>(objective.loss == Loss::sigmoid ? (draw < share ? 1 : 0) - share
                                        : draw < 0.5                    ? 1.0
                                                                        : -1.0);

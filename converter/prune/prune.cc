@@ -100,9 +100,8 @@ class Pruner {
   }
 
   void read_texts(const Model& model) {
-    const std::vector<CalibrationInput> inputs =
-        draw_inputs(read_calibration_texts(options_.data, source_.model.task == fmt::Task::embed), options_.texts,
-                    options_.seed);
+    const std::vector<CalibrationInput> inputs = draw_inputs(
+        read_calibration_texts(options_.data, source_.model.task == fmt::Task::embed), options_.texts, options_.seed);
     Result<Session> session = Session::create(model);
     for (const CalibrationInput& input : inputs) {
       const Result<kinglet::Tokens> tokens =

@@ -1,5 +1,6 @@
-// Structured pruning without training: attention heads and neurons of feed-forward blocks go, in the order that a little
-// text tells, until a share of the encoder's work is left, and what stays is solved anew to do the work of what went.
+// Structured pruning without training: attention heads and neurons of feed-forward blocks go, in the order that a
+// little text tells, until a share of the encoder's work is left, and what stays is solved anew to do the work of what
+// went.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +30,9 @@ struct PruneOptions {
 };
 
 struct PruneResult {
-  uint32_t texts = 0;         // that were used
-  uint64_t tokens = 0;        // of them
-  double operations = 0;      // share of the encoder's that is left, at the texts' mean length
+  uint32_t texts = 0;     // that were used
+  uint64_t tokens = 0;    // of them
+  double operations = 0;  // share of the encoder's that is left, at the texts' mean length
   uint64_t parameters_before = 0, parameters_after = 0;  // of the encoder's layers
   std::vector<PrunedLayer> layers;
   std::vector<Measurement> measurements;  // fp32 and int8, before and after

@@ -14,8 +14,9 @@ PruneResult prune_with_report(const PruneOptions& options, const ReportOptions& 
   std::ostringstream title, note;
   title << file_name(options.source) << " with " << options.target * 100 << " % of its encoder's "
         << (options.latency ? "time" : "operations");
-  note << "Pruned without training on " << result.texts << " texts (" << result.tokens << " tokens) drawn with the seed "
-       << options.seed << "; what is left was fitted to the unpruned model's numbers.";
+  note << "Pruned without training on " << result.texts << " texts (" << result.tokens
+       << " tokens) drawn with the seed " << options.seed
+       << "; what is left was fitted to the unpruned model's numbers.";
   report.title = title.str();
   report.command = report_options.command;
   report.layers = result.layers;

@@ -31,7 +31,8 @@ Tensor bias_rows(const Tensor& table, const std::vector<uint32_t>& heads) {
   for (size_t i = 0; i < heads.size(); ++i) {
     table.source->read(heads[i], 1, &rows[i * table.columns()]);
   }
-  return {table.name, {static_cast<uint32_t>(heads.size()), table.shape[1]},
+  return {table.name,
+          {static_cast<uint32_t>(heads.size()), table.shape[1]},
           memory_source(std::move(rows), table.columns())};
 }
 

@@ -20,12 +20,12 @@ struct Part {
 };
 
 Part attention_part(const ModelIR& model, const EncoderLayer& layer) {
-  return {layer.op, layer.in, layer.attended, std::get<LinearOp>(model.program[layer.op + 1]).out, layer.middle,
-          layer.output};
+  return {layer.op,     layer.in,    layer.attended, std::get<LinearOp>(model.program[layer.op + 1]).out,
+          layer.middle, layer.output};
 }
 Part feed_forward_part(const ModelIR& model, const EncoderLayer& layer) {
-  return {layer.op + 3, layer.middle, layer.activated, std::get<LinearOp>(model.program[layer.op + 4]).out, layer.out,
-          layer.down};
+  return {layer.op + 3, layer.middle, layer.activated, std::get<LinearOp>(model.program[layer.op + 4]).out,
+          layer.out,    layer.down};
 }
 
 // The rows of one value for all texts.
@@ -51,8 +51,8 @@ void run_part(const Network& network, const Tokens& tokens, size_t first, size_t
     for (const Wanted& want : wanted) {
       const std::vector<float>& value = tape.values[want.value];
       const size_t width = network.model().values[want.value].width;
-      std::copy(value.begin(), value.end(), want.rows->begin() + static_cast<std::ptrdiff_t>(
-          (tokens.begins[chunks[i].first] - offset) * width));
+      std::copy(value.begin(), value.end(),
+                want.rows->begin() + static_cast<std::ptrdiff_t>((tokens.begins[chunks[i].first] - offset) * width));
     }
   });
 }
@@ -72,8 +72,8 @@ std::vector<double> normalized(std::vector<double> metric, size_t size) {
 }
 
 std::vector<float> token_weights(const Branch& branch, double evenness) {
-  const double mean = std::accumulate(branch.tokens.begin(), branch.tokens.end(), 0.0) /
-                      static_cast<double>(branch.tokens.size());
+  const double mean =
+      std::accumulate(branch.tokens.begin(), branch.tokens.end(), 0.0) / static_cast<double>(branch.tokens.size());
   std::vector<float> weights = branch.tokens;
   for (float& weight : weights) {
     weight += static_cast<float>(mean * evenness);
@@ -81,8 +81,8 @@ std::vector<float> token_weights(const Branch& branch, double evenness) {
   return weights;
 }
 
-// One pass over all texts: the equations of a part's last product, weighted, without ridge. `dense_in`, `pruned_in`: the
-// streams before the part; `dense_out` receives the dense model's behind it.
+// One pass over all texts: the equations of a part's last product, weighted, without ridge. `dense_in`, `pruned_in`:
+// the streams before the part; `dense_out` receives the dense model's behind it.
 class Equations {
  public:
   Equations(const Network& dense, const Network& pruned, const Tokens& tokens, size_t threads)
@@ -266,8 +266,8 @@ void prune_to(const Sizes& sizes, const Network& dense, const std::vector<Encode
     dense_stream = std::move(next_dense);
   };
   const auto fit = [&](const Part& part, const Branch& branch, Stream* next) {
-    NormalEquations system = equations.collect(part, token_weights(branch, fitting.evenness), dense_stream, stream,
-                                               next);
+    NormalEquations system =
+        equations.collect(part, token_weights(branch, fitting.evenness), dense_stream, stream, next);
     add_ridge(system, pruned.weight(part.matrix), pruned.bias(part.matrix), fitting.ridge);
     return system;
   };
@@ -276,9 +276,9 @@ void prune_to(const Sizes& sizes, const Network& dense, const std::vector<Encode
     Stream next;
     const Part attention = attention_part(model, layer);
     NormalEquations system = fit(attention, importance.attention[i], &next);
-    std::vector<uint32_t> inputs = remaining(
-        order_blocks(system, normalized(importance.attention[i].outputs, hidden), layer.head_dim),
-        static_cast<uint32_t>(system.inputs - 1), sizes.heads[i] * layer.head_dim);
+    std::vector<uint32_t> inputs =
+        remaining(order_blocks(system, normalized(importance.attention[i].outputs, hidden), layer.head_dim),
+                  static_cast<uint32_t>(system.inputs - 1), sizes.heads[i] * layer.head_dim);
     Solution solution = solve_kept(system, inputs);
     std::vector<uint32_t> heads;
     for (size_t j = 0; j < inputs.size(); j += layer.head_dim) {

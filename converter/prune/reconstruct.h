@@ -22,8 +22,8 @@ struct Kept {
 Kept keep_all(const std::vector<EncoderLayer>& layers);
 
 struct Fitting {
-  double ridge = 0;    // how far weights are drawn to what they were, relative to the mean square of the inputs
-  double evenness = 0; // of the tokens' weights: this much of their mean is added to all
+  double ridge = 0;     // how far weights are drawn to what they were, relative to the mean square of the inputs
+  double evenness = 0;  // of the tokens' weights: this much of their mean is added to all
   size_t threads = 1;
 };
 
@@ -34,13 +34,14 @@ struct Orders {
 Orders order_removals(const Network& network, const std::vector<EncoderLayer>& layers, const Tokens& tokens,
                       const Importance& importance, const Fitting& fitting, uint32_t tile, const Fraction& progress);
 
-// Changes `pruned` until it has `sizes`, and `kept` accordingly. What goes is decided layer by layer, on the inputs that
-// the layers below leave. `layers` are the program's places (heads and neurons in them are those of `dense`).
+// Changes `pruned` until it has `sizes`, and `kept` accordingly. What goes is decided layer by layer, on the inputs
+// that the layers below leave. `layers` are the program's places (heads and neurons in them are those of `dense`).
 void prune_to(const Sizes& sizes, const Network& dense, const std::vector<EncoderLayer>& layers, const Tokens& tokens,
               const Importance& importance, const Fitting& fitting, uint32_t tile, Network& pruned, Kept& kept,
               const Fraction& progress);
 
-// Takes heads and neurons away from a layer and changes nothing else: what is left of it (ascending) computes what it did.
+// Takes heads and neurons away from a layer and changes nothing else: what is left of it (ascending) computes what it
+// did.
 void cut_layer(Network& network, const EncoderLayer& layer, const std::vector<uint32_t>& heads,
                const std::vector<uint32_t>& neurons);
 

@@ -1,6 +1,6 @@
 // The optimal brain surgeon. With A the gram, the cost of removing the inputs S is tr(M·V_Sᵀ·((A⁻¹)_SS)⁻¹·V_S) for the
-// rows V of Wᵀ; after it the others are V − (A⁻¹)_·S·((A⁻¹)_SS)⁻¹·V_S, and A⁻¹ shrinks in the same way. With M = R·Rᵀ the
-// rows of V·R can be kept instead of those of V.
+// rows V of Wᵀ; after it the others are V − (A⁻¹)_·S·((A⁻¹)_SS)⁻¹·V_S, and A⁻¹ shrinks in the same way. With M = R·Rᵀ
+// the rows of V·R can be kept instead of those of V.
 #include "prune/removal.h"
 
 #include <algorithm>

@@ -10,9 +10,9 @@ namespace kinglet::convert {
 
 // Weighted least squares y ≈ W·[a; 1] over many rows (a, y) with a weight each: the last input is the bias.
 struct NormalEquations {
-  size_t inputs = 0, outputs = 0;          // inputs: with the bias
-  std::vector<double> gram;                // Σ a·aᵀ, the upper triangle
-  std::vector<double> cross;               // Σ a·yᵀ, [inputs][outputs]
+  size_t inputs = 0, outputs = 0;  // inputs: with the bias
+  std::vector<double> gram;        // Σ a·aᵀ, the upper triangle
+  std::vector<double> cross;       // Σ a·yᵀ, [inputs][outputs]
 
   NormalEquations(size_t inputs_, size_t outputs_)
       : inputs(inputs_), outputs(outputs_), gram(inputs_ * inputs_), cross(inputs_ * outputs_) {}

@@ -27,6 +27,7 @@ Model open(ModelIR model, const CompiledTokenizer* tokenizer, const std::string&
 }  // namespace
 
 Trial::Trial(ModelIR model, const CompiledTokenizer* tokenizer, const std::string& precision)
-    : file_(OutputFile::nameless("the model to measure")), model_(open(std::move(model), tokenizer, precision, file_)) {}
+    : file_(OutputFile::nameless("the model to measure")),
+      model_(open(std::move(model), tokenizer, precision, file_)) {}
 
 }  // namespace kinglet::convert

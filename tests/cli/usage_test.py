@@ -54,8 +54,9 @@ class Usage(support.TestCase):
     def test_unknown_options(self):
         for command in COMMANDS:
             self.fails(2, command, "m.kgl", "--frobnicate", says=["--frobnicate", f"see kinglet {command} --help"])
-        self.fails(2, "convert", "x", "-o", "y", "--calibration", "f", says="--calibration")
-        self.fails(2, "convert", "x", "-o", "y", "--report", "r.html", says="--report")
+        self.fails(2, "convert", "x", "-o", "y", "--calibrate", "f", says="--calibrate")
+        self.fails(2, "convert", "x", "-o", "y", "--max-loss", "1", says="--calibration F")
+        self.fails(2, "convert", "x", "-o", "y", "--dev", "d.tsv", says="--report")
 
     def test_missing_arguments(self):
         for command in COMMANDS[:COMMANDS.index("eval")]:

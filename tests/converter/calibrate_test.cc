@@ -44,9 +44,10 @@ TEST_CASE("calibration texts: tables without labels, pairs together and apart, p
   write_file(folder / "d.conll", "A\tO\nkinglet\tO\n\n");
   CHECK(read_calibration_texts(folder / "d.conll", false).inputs[0].text == "A kinglet");
 
-  CHECK(texts_error(folder, "one\ntwo\tthree\n").ends_with(
-      "t.txt:2: the line has a TAB; expected a text a line, or a header line with the columns text, or sentence1 and "
-      "sentence2"));
+  CHECK(texts_error(folder, "one\ntwo\tthree\n")
+            .ends_with("t.txt:2: the line has a TAB; expected a text a line, or a header line with the columns text, "
+                       "or sentence1 and "
+                       "sentence2"));
   CHECK(texts_error(folder, "\n\n").ends_with("has no texts; expected at least one"));
 }
 

@@ -158,8 +158,8 @@ TEST_CASE("the first inputs to go are those that others can replace, and the err
   CHECK(solution.weight[1] == doctest::Approx(3).epsilon(0.02));
   double error = 0;
   for (size_t i = 0; i < kRows; ++i) {
-    const float predicted = solution.weight[0] * inputs[i * 5 + 1] + solution.weight[1] * inputs[i * 5 + 3] +
-                            solution.bias[0];
+    const float predicted =
+        solution.weight[0] * inputs[i * 5 + 1] + solution.weight[1] * inputs[i * 5 + 3] + solution.bias[0];
     error += std::pow(static_cast<double>(predicted - targets[i]), 2);
   }
   CHECK(removal.errors[1] == doctest::Approx(error).epsilon(0.02));
@@ -169,7 +169,8 @@ TEST_CASE("the first inputs to go are those that others can replace, and the err
 void write_texts(const fs::path& path) {
   std::string lines = "label\ttext\n";
   for (int i = 0; i < 60; ++i) {
-    lines += std::to_string(i % 3) + "\tthe film number " + std::to_string(i * 37) + (i % 2 == 0 ? " is good\n" : " was bad and far too long\n");
+    lines += std::to_string(i % 3) + "\tthe film number " + std::to_string(i * 37) +
+             (i % 2 == 0 ? " is good\n" : " was bad and far too long\n");
   }
   write_file(path, lines);
 }

@@ -208,7 +208,8 @@ TEST_CASE("a calibrated model is nearer to fp32, shares its inputs' scales, and 
   calibrate(again, exact, nullptr, options);
   const std::vector<CalibrationInput> others = id_inputs(shape, 20);
   const std::vector<float> wanted = answers(exact, others);
-  const double of_plain = difference(wanted, answers(plain, others)), of_ours = difference(wanted, answers(ours, others));
+  const double of_plain = difference(wanted, answers(plain, others)),
+               of_ours = difference(wanted, answers(ours, others));
   CAPTURE(of_plain);
   CAPTURE(of_ours);
   CHECK(of_ours < 0.85 * of_plain);
