@@ -12,7 +12,7 @@ namespace kinglet::convert {
 // Stops where the text is no JSON; parsing it says why.
 class JsonCheck : public nlohmann::json_sax<nlohmann::json> {
  public:
-  std::function<void(int depth)> on_nested;                        // at every object and array, the outermost is 1
+  std::function<void(int depth)> on_nested;  // at every object and array, the outermost is 1
   std::function<void(int depth, const std::string& key, size_t before)> on_key;  // so many keys are before it
 
   bool null() override { return true; }

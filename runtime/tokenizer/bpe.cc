@@ -69,7 +69,7 @@ kinglet_status Bpe::open(const fmt::Bpe& table, uint32_t token_count, Bpe* out, 
     KINGLET_TRY(Marking::open(table.marker(), table.marking(), 2 * Marking::kCut - 1, &bpe.marking_, error));
     bpe.unknown_ = table.unknown();
   } else {
-    bpe.space_ = bytes.data()[' '];
+    bpe.space_ = bytes.data()[uint8_t{' '}];
   }
   bpe.bytes_ = bytes.size() != 0 ? bytes.data() : nullptr;
   bpe.merges_ = merges.size() != 0 ? merges.Get(0) : nullptr;

@@ -51,7 +51,9 @@ json pairs(const Merges& merges) {
   return list;
 }
 
-json small() { return bpe({kMark, "a", "b", "ab", kMark + "a"}, pairs({{"a", "b"}, {kMark, "a"}})); }
+json small() {
+  return bpe({kMark, "a", "b", "ab", kMark + "a"}, pairs({{"a", "b"}, {kMark, "a"}}));
+}
 
 void write(const TemporaryFolder& folder, const char* name, const std::string& text) {
   std::ofstream(folder / name, std::ios::binary) << text;
@@ -99,16 +101,21 @@ std::string read(const fs::path& file) {
 
 TEST_CASE("SentencePiece's BPE: prefix, spaces, unknown characters") {
   const Compiled compiled = compile(small());
-  CHECK(compiled.encode("ab").ids == Ids{1, 4});       // the merge of a and b comes first
+  CHECK(compiled.encode("ab").ids == Ids{1, 4});  // the merge of a and b comes first
   CHECK(compiled.encode("a b").ids == Ids{5, 1, 3});
-  CHECK(compiled.encode(" a").ids == Ids{1, 5});       // a marker before the one of the space
-  const Tokens unknown = compiled.encode("x\xc3\xa9" "a");
+  CHECK(compiled.encode(" a").ids == Ids{1, 5});  // a marker before the one of the space
+  const Tokens unknown = compiled.encode(
+      "x\xc3\xa9"
+      "a");
   CHECK(unknown.ids == Ids{1, 0, 2});
   CHECK(unknown.offsets[0].end == 1);
   CHECK(unknown.offsets[1].end == 3);
   json apart = small();
   apart["model"]["fuse_unk"] = false;
-  CHECK(compile(apart).encode("x\xc3\xa9" "a").ids == Ids{1, 0, 0, 2});
+  CHECK(compile(apart)
+            .encode("x\xc3\xa9"
+                    "a")
+            .ids == Ids{1, 0, 0, 2});
 }
 
 TEST_CASE("SentencePiece's BPE: characters that are no tokens become their bytes") {
@@ -119,12 +126,15 @@ TEST_CASE("SentencePiece's BPE: characters that are no tokens become their bytes
     std::snprintf(name, sizeof(name), "<0x%02X>", static_cast<unsigned>(byte));
     tokenizer["model"]["vocab"][name] = 6 + byte;
   }
-  const Tokens tokens = compile(tokenizer).encode("\xc3\xa9" "a");
+  const Tokens tokens = compile(tokenizer).encode(
+      "\xc3\xa9"
+      "a");
   CHECK(tokens.ids == Ids{1, 6 + 0xc3, 6 + 0xa9, 2});
   CHECK(tokens.offsets[2].begin == 0);
   CHECK(tokens.offsets[2].end == 2);
   tokenizer["model"]["vocab"].erase("<0xC3>");
-  CHECK_ERROR(error(tokenizer.dump(), R"({"tokenizer_class": "PreTrainedTokenizerFast"})"), "lacks the token of byte 195");
+  CHECK_ERROR(error(tokenizer.dump(), R"({"tokenizer_class": "PreTrainedTokenizerFast"})"),
+              "lacks the token of byte 195");
 }
 
 TEST_CASE("SentencePiece's BPE: a megabyte without spaces, with spaces, and unknown") {
@@ -156,12 +166,14 @@ TEST_CASE("SentencePiece's BPE: what is refused, by name") {
   CHECK_ERROR(broken("/model/unk_token", nullptr), "BPE without an unknown token is not implemented");
   CHECK_ERROR(broken("/model/unk_token", "none"), "lacks its unk_token \"none\"");
   CHECK_ERROR(broken("/model/merges/0", "a x"), "the vocabulary lacks \"ax\"");
-  CHECK_ERROR(broken("/pre_tokenizer", json{{"type", "Whitespace"}}), "the pre-tokenizer Whitespace is not implemented");
+  CHECK_ERROR(broken("/pre_tokenizer", json{{"type", "Whitespace"}}),
+              "the pre-tokenizer Whitespace is not implemented");
   CHECK_ERROR(broken("/normalizer/normalizers/1", json{{"type", "NFC"}}), "Prepend is implemented with Replace");
   CHECK_ERROR(broken("/normalizer/normalizers/1/pattern/String", kMark), "Prepend is implemented with Replace");
   const std::string longest(513, 'a');
   json tokenizer = bpe({"a", longest.substr(1), longest}, pairs({{"a", longest.substr(1)}}));
-  CHECK_ERROR(error(tokenizer.dump(), R"({"tokenizer_class": "PreTrainedTokenizerFast"})"), "a token has 513 characters");
+  CHECK_ERROR(error(tokenizer.dump(), R"({"tokenizer_class": "PreTrainedTokenizerFast"})"),
+              "a token has 513 characters");
 }
 
 TEST_CASE("a tokenizer.json with 100,000 nested Sequences is refused") {
