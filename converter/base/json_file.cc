@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/json_check.h"
 #include "base/text.h"
 #include "readers/input_file.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int kMaxDepth = 100;
 constexpr uint64_t kMaxFile = 64 << 20;
+constexpr uint64_t kMaxWork = uint64_t{1} << 31;
 
 // "line 3, column 14" of a byte offset.
 std::string position_text(std::string_view text, size_t byte) {
@@ -36,17 +38,25 @@ std::string value_text(const Json& value) {
 
 Json parse_json(std::string_view text, const std::string& name) {
   std::set<std::string> keys;
-  const auto check = [&](int depth, Json::parse_event_t event, Json& parsed) {
+  JsonCheck check;
+  check.on_nested = [&](int depth) {
     if (depth > kMaxDepth) {
       refuse(name, ": nests deeper than ", kMaxDepth, " levels");
     }
-    if (event == Json::parse_event_t::key && depth == 1 && !keys.insert(parsed.get<std::string>()).second) {
-      refuse(name, ": has the key ", quote(parsed.get<std::string>()), " twice");
+  };
+  uint64_t work = 0;  // an ordered object looks at all its keys for every new one
+  check.on_key = [&](int depth, const std::string& key, size_t before) {
+    work += before;
+    if (work > kMaxWork) {
+      refuse(name, ": has an object of more than ", before, " keys, which is too many");
     }
-    return true;
+    if (depth == 1 && !keys.insert(key).second) {
+      refuse(name, ": has the key ", quote(key), " twice");
+    }
   };
   try {
-    return Json::parse(text, check);
+    Json::sax_parse(text, &check);
+    return Json::parse(text);
   } catch (const Json::parse_error& error) {
     if (error.byte > text.size()) {
       refuse(name, ": not valid JSON: it ends too early, at ", position_text(text, text.size()));

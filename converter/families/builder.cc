@@ -86,7 +86,8 @@ uint32_t Builder::add_embeddings(const EncoderConfig& sizes, uint32_t first_posi
   const int32_t norm = add_norm("embeddings.LayerNorm", width, sizes.epsilon);
   return ir_.embed({{fmt::EmbedIndex::token, words_},
                     {fmt::EmbedIndex::type, types},
-                    {fmt::EmbedIndex::position, positions, first_position}},
+                    {first_position == 0 ? fmt::EmbedIndex::position : fmt::EmbedIndex::counted_position, positions,
+                     first_position}},
                    norm);
 }
 

@@ -55,7 +55,7 @@ class MpnetBuilder : Builder {
     start(sizes_, head, kFirstPosition);
     words_ = add_tensor("embeddings.word_embeddings.weight", {sizes_.vocabulary, sizes_.hidden});
     const uint32_t positions = add_tensor("embeddings.position_embeddings.weight", {sizes_.positions, sizes_.hidden});
-    hidden_ = ir_.embed({{fmt::EmbedIndex::token, words_}, {fmt::EmbedIndex::position, positions, kFirstPosition}},
+    hidden_ = ir_.embed({{fmt::EmbedIndex::token, words_}, {fmt::EmbedIndex::counted_position, positions, kFirstPosition}},
                         add_norm("embeddings.LayerNorm", sizes_.hidden, sizes_.epsilon));
     const uint32_t bias = add_relative_bias();
     for (uint32_t i = 0; i < sizes_.layers; ++i) {

@@ -42,7 +42,9 @@ const std::map<std::string, std::string> kOtherTypes = {{"mpnet", "MPNetTokenize
 const std::map<std::string, std::string> kSentencePiece = {{"AlbertTokenizer", "spiece.model"},
                                                            {"XLMRobertaTokenizer", "sentencepiece.bpe.model"},
                                                            {"CamembertTokenizer", "sentencepiece.bpe.model"},
-                                                           {"DebertaV2Tokenizer", "spm.model"}};
+                                                           {"DebertaV2Tokenizer", "spm.model"},
+                                                           {"LlamaTokenizer", "tokenizer.model"},
+                                                           {"GemmaTokenizer", "tokenizer.model"}};
 
 // Model types whose tokenizer is one of those, for folders that do not name a class.
 const std::set<std::string> kBertLikeTypes = {"bert",     "distilbert",  "electra",       "mobilebert", "convbert",
@@ -76,6 +78,7 @@ class Loader {
   std::string special_token(const std::string& key) const;
   int32_t id_after_adding(const std::string& content) const;
   void override_byte_level(bool roberta);
+  void override_templates();
   void add_tokens();
   void override_normalizer(bool chinese);
   bool clean_up_spaces() const;
@@ -106,7 +109,9 @@ std::optional<LoadedTokenizer> Loader::load() {
     return std::nullopt;
   }
   const bool generic = kGeneric.count(name) != 0;
-  if (tokenizer_json_) {
+  const bool llama = name == "LlamaTokenizer", gemma = name == "GemmaTokenizer";
+  const bool from_slow = !tokenizer_json_ || (llama && !config("add_prefix_space").is_null());
+  if (!from_slow) {
     tokenizer_ = read_tokenizer_json(path("tokenizer.json"), *tokenizer_json_);
   }
   const bool byte_level = kRobertaLike.count(name) != 0 || name == "DebertaTokenizer";
@@ -138,7 +143,7 @@ std::optional<LoadedTokenizer> Loader::load() {
   }
   read_added_tokens_decoder();
   read_specials(name);
-  if (!tokenizer_json_) {
+  if (from_slow) {
     if (byte_level) {
       convert_slow_bytes(kRobertaLike.count(name) != 0);
     } else if (pieces != kSentencePiece.end()) {
@@ -150,10 +155,13 @@ std::optional<LoadedTokenizer> Loader::load() {
     }
   }
   add_tokens();
-  if (tokenizer_.bpe) {
+  if (tokenizer_.bpe && !tokenizer_.bpe->metaspace) {
     override_byte_level(kRobertaLike.count(name) != 0);
   } else if (tokenizer_.is_wordpiece() && (name == "MPNetTokenizer" || kBertLike.count(name) != 0)) {
     override_normalizer(name != "MPNetTokenizer");
+  }
+  if (llama || gemma) {
+    override_templates();
   }
   std::map<std::string, std::string> specials;
   for (const auto& [key, special] : specials_) {
@@ -224,12 +232,13 @@ void Loader::read_legacy_files() {
     for (const auto& [key, value] : map->items()) {
       if (key == "additional_special_tokens" && value.is_array()) {
         json merged = config_.contains(key) && config_[key].is_array() ? config_[key] : json::array();
+        std::set<json> there(merged.begin(), merged.end());
         for (const json& token : value) {
           json entry = token;
           if (entry.is_object()) {
             entry["special"] = true;
           }
-          if (std::find(merged.begin(), merged.end(), entry) == merged.end()) {
+          if (there.insert(entry).second) {
             merged.push_back(entry);
           }
         }
@@ -313,12 +322,18 @@ void Loader::read_specials(const std::string& class_name) {
   const std::map<std::string, std::string> albert = {
       {"bos_token", "[CLS]"}, {"eos_token", "[SEP]"}, {"unk_token", "<unk>"},  {"sep_token", "[SEP]"},
       {"pad_token", "<pad>"}, {"cls_token", "[CLS]"}, {"mask_token", "[MASK]"}};
+  const std::map<std::string, std::string> llama = {
+      {"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}};
+  const std::map<std::string, std::string> gemma = {
+      {"bos_token", "<bos>"}, {"eos_token", "<eos>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}};
   const bool is_mpnet = class_name == "MPNetTokenizer", is_roberta = kRobertaLike.count(class_name) != 0;
   const bool is_camembert = class_name == "CamembertTokenizer", is_albert = class_name == "AlbertTokenizer";
   const bool is_xlmr = class_name == "XLMRobertaTokenizer", is_deberta_v2 = class_name == "DebertaV2Tokenizer";
   const auto& defaults = is_mpnet                                            ? mpnet
                          : is_roberta || is_camembert || is_xlmr             ? roberta
                          : is_albert                                         ? albert
+                         : class_name == "LlamaTokenizer"                    ? llama
+                         : class_name == "GemmaTokenizer"                    ? gemma
                          : class_name == "DebertaTokenizer" || is_deberta_v2 ? deberta
                                                                              : bert;
   for (const char* key : kSpecialKeys) {
@@ -454,22 +469,31 @@ void Loader::convert_slow_bytes(bool roberta) {
 
 void Loader::convert_slow_pieces(const std::string& name, const std::string& file) {
   if (!fs::exists(folder_ / file)) {
-    throw Error(folder_.string() + ": expected tokenizer.json or " + file);
+    throw Error(folder_.string() + ": expected " + (tokenizer_json_ ? "" : "tokenizer.json or ") + file);
   }
   const auto flag = [&](const char* key, bool value) { return config(key).is_null() ? value : config(key).boolean(); };
   if (name == "DebertaV2Tokenizer" && flag("split_by_punct", false)) {
     config("split_by_punct").fail("is not implemented, expected false");
   }
-  if (!flag("add_prefix_space", true)) {
+  const bool llama = name == "LlamaTokenizer", gemma = name == "GemmaTokenizer";
+  if (!llama && !flag("add_prefix_space", true)) {
     config("add_prefix_space").fail("is not implemented for SentencePiece files, expected true");
   }
   SlowSettings settings;
   settings.class_name = name;
   settings.lower_case = flag("do_lower_case", name == "AlbertTokenizer");
   settings.keep_accents = flag("keep_accents", false);
+  settings.legacy = !llama || flag("legacy", true);
+  settings.add_prefix_space = flag("add_prefix_space", true);
+  if (gemma) {
+    settings.first_pieces = {special_token("pad_token"), special_token("eos_token"), special_token("bos_token")};
+  }
   tokenizer_ = convert_sentencepiece(path(file.c_str()),
                                      read_sentencepiece(path(file.c_str()), read_file(folder_ / file)), settings);
   constexpr int32_t a = TemplateEntry::kFirstText, b = TemplateEntry::kSecondText;
+  if (llama || gemma) {
+    return;  // override_templates
+  }
   if (name == "AlbertTokenizer" || name == "DebertaV2Tokenizer") {
     const int32_t cls = id_after_adding("[CLS]"), sep = id_after_adding("[SEP]");
     tokenizer_.single = {{cls, 0}, {a, 0}, {sep, 0}};
@@ -492,6 +516,35 @@ void Loader::override_byte_level(bool roberta) {
   if (roberta && tokenizer_.has_trim) {
     tokenizer_.rules.trim =
         static_cast<uint8_t>(flag("trim_offsets", true) ? Rules::kTrim | (prefix ? Rules::kPrefixed : 0) : 0);
+  }
+}
+
+// update_post_processor of LlamaTokenizerFast and GemmaTokenizerFast.
+void Loader::override_templates() {
+  const auto id = [&](const char* add, bool otherwise, const char* key) -> std::optional<int32_t> {
+    if (!(config(add).is_null() ? otherwise : config(add).boolean())) {
+      return std::nullopt;
+    }
+    const auto found = tokenizer_.added.id(special_token(key), tokenizer_.vocabulary);
+    if (!found) {
+      throw Error(folder_.string() + ": the vocabulary lacks the " + key + ", which the tokenizer's template needs");
+    }
+    return static_cast<int32_t>(*found);
+  };
+  const auto bos = id("add_bos_token", true, "bos_token"), eos = id("add_eos_token", false, "eos_token");
+  tokenizer_.pair.clear();
+  for (const int32_t text : {TemplateEntry::kFirstText, TemplateEntry::kSecondText}) {
+    const uint32_t type = text == TemplateEntry::kFirstText ? 0 : 1;
+    if (bos) {
+      tokenizer_.pair.push_back({*bos, type});
+    }
+    tokenizer_.pair.push_back({text, type});
+    if (eos) {
+      tokenizer_.pair.push_back({*eos, type});
+    }
+    if (type == 0) {
+      tokenizer_.single = tokenizer_.pair;
+    }
   }
 }
 
@@ -520,11 +573,15 @@ void Loader::add_tokens() {
     tokens.push_back(token);
     known.insert(token.content);
   }
-  const size_t decoded = tokens.size();
+  std::multimap<std::string, AddedToken> decoded;
+  for (const AddedToken& token : tokens) {
+    decoded.emplace(token.content, token);
+  }
   for (const Special& special : all_special) {
-    const bool there = special.plain ? known.count(special.token.content) != 0
-                                     : std::find(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(decoded),
-                                                 special.token) != tokens.begin() + static_cast<ptrdiff_t>(decoded);
+    const auto [first, last] = decoded.equal_range(special.token.content);
+    const bool there =
+        special.plain ? known.count(special.token.content) != 0
+                      : std::any_of(first, last, [&](const auto& entry) { return entry.second == special.token; });
     if (!there) {
       tokens.push_back(special.token);
     }

@@ -10,6 +10,7 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/utf8.h"
 #include "tokenizers/trie_builder.h"
+#include "tokenizers/unicode.h"
 
 namespace kinglet::convert {
 namespace {
@@ -76,15 +77,16 @@ BpeModel read_bpe_model(const Field& model) {
       model[key].fail("is not implemented");
     }
   }
-  for (const char* key : {"byte_fallback", "fuse_unk"}) {
-    if (!model.get(key).is_null() && model[key].boolean()) {
-      model[key].fail("is not implemented for byte-level BPE");
-    }
+  const auto flag = [&](const char* key) { return !model.get(key).is_null() && model[key].boolean(); };
+  bpe.byte_fallback = flag("byte_fallback");
+  bpe.fuse_unknown = flag("fuse_unk");
+  if (!model.get("unk_token").is_null()) {
+    bpe.unknown = model["unk_token"].string();
   }
   if (const Field dropout = model.get("dropout"); !dropout.is_null() && dropout.json() != 0.0) {
     dropout.fail("is not implemented, expected null");
   }
-  bpe.ignore_merges = !model.get("ignore_merges").is_null() && model["ignore_merges"].boolean();
+  bpe.ignore_merges = flag("ignore_merges");
   const Field merges = model["merges"];
   if (merges.array().size() > kMaxMerges) {
     merges.fail("there are more than " + std::to_string(kMaxMerges) + " of them");
@@ -98,6 +100,32 @@ BpeModel read_bpe_model(const Field& model) {
     ++index;
   }
   return bpe;
+}
+
+void read_bpe_pre_tokenizer(const Field& field, const TextRules& rules, BpeModel& bpe) {
+  const auto type_of = [](const Field& part) { return part.has("type") ? part["type"].string() : std::string(); };
+  const std::string type = type_of(field);
+  if (type == "ByteLevel") {
+    if (bpe.byte_fallback || bpe.fuse_unknown) {
+      field.fail("byte_fallback and fuse_unk are not implemented for byte-level BPE");
+    }
+    bpe.add_prefix_space = field["add_prefix_space"].boolean();
+    bpe.split = field.get("use_regex").is_null() || field["use_regex"].boolean();
+    return;
+  }
+  if (type == "Sequence") {
+    const Field parts = field["pretokenizers"];
+    const size_t count = parts.array().size();
+    if (count == 1) {
+      read_bpe_pre_tokenizer(parts[size_t{0}], rules, bpe);
+      bpe.in_sequence = true;
+      return;
+    }
+    if (count != 2 || type_of(parts[1]) != "Metaspace") {
+      parts.fail("a Sequence of " + std::to_string(count) + " pre-tokenizers is not implemented for byte-level BPE");
+    }
+  }
+  bpe.metaspace = read_metaspace(field, rules, "BPE");
 }
 
 std::vector<std::pair<std::string, std::string>> read_merges_txt(const std::string& file, const std::string& text) {
@@ -133,12 +161,19 @@ std::vector<std::pair<std::string, std::string>> read_merges_txt(const std::stri
 }
 
 CompiledBpe::CompiledBpe(const BpeModel& model, const std::map<std::string, uint32_t>& vocabulary)
-    : flags_((model.split ? Bpe::kSplit : 0u) | (model.add_prefix_space ? Bpe::kPrefix : 0u)) {
+    : flags_(model.metaspace ? Bpe::kMarked | (model.fuse_unknown ? Bpe::kFuse : 0u)
+                             : (model.split ? Bpe::kSplit : 0u) | (model.add_prefix_space ? Bpe::kPrefix : 0u)) {
   std::set<uint32_t> ids;
   for (const auto& [token, id] : vocabulary) {
     if (!ids.insert(id).second) {
       throw Error("the vocabulary has two tokens with the id " + std::to_string(id));
     }
+  }
+  if (model.metaspace) {
+    compile_characters(model, vocabulary);
+    compile_merges(model, vocabulary);
+    compile_words(model, vocabulary);
+    return;
   }
   for (uint32_t byte = 0; byte < 256; ++byte) {
     uint8_t utf8[4];
@@ -156,6 +191,63 @@ CompiledBpe::CompiledBpe(const BpeModel& model, const std::map<std::string, uint
   compile_words(model, vocabulary);
 }
 
+// Bytes, the unknown token, and where words can be cut.
+void CompiledBpe::compile_characters(const BpeModel& model, const std::map<std::string, uint32_t>& vocabulary) {
+  const auto find = [&](const std::string& token) {
+    const auto found = vocabulary.find(token);
+    return found == vocabulary.end() ? std::optional<uint32_t>() : found->second;
+  };
+  if (model.byte_fallback) {
+    static constexpr char kHex[] = "0123456789ABCDEF";
+    unsigned lacking = 256, count = 0;
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      const auto id = find(std::string("<0x") + kHex[byte >> 4] + kHex[byte & 15] + ">");
+      // Bytes that no UTF-8 text has may be missing, and those that are tokens as characters.
+      const bool occurs = byte < 0x80 ? !find(std::string(1, static_cast<char>(byte)))
+                                      : byte != 0xc0 && byte != 0xc1 && byte < 0xf5;
+      count += id.has_value();
+      lacking = !id && occurs && lacking == 256 ? byte : lacking;
+      bytes_.push_back(id.value_or(0));
+    }
+    if (count != 0 && lacking != 256) {
+      throw Error("byte_fallback is true, but the vocabulary lacks the token of byte " + std::to_string(lacking));
+    }
+    if (count == 0) {
+      bytes_.clear();
+    }
+  }
+  if (bytes_.empty()) {
+    if (!model.unknown) {
+      throw Error("the tokenizer's unk_token is null: BPE without an unknown token is not implemented");
+    }
+    const auto id = find(*model.unknown);
+    if (!id) {
+      throw Error("the tokenizer's vocabulary lacks its unk_token \"" + model.unknown->substr(0, 60) + "\"");
+    }
+    unknown_ = *id;
+  }
+  const Metaspace& metaspace = *model.metaspace;
+  marker_ = metaspace.marker;
+  marking_ = metaspace.flags();
+  std::string marker;
+  unicode::append_utf8(marker, marker_);
+  bool cuts = !metaspace.split && !metaspace.split_spaces && find(marker);
+  const auto check = [&](const std::string& token) {
+    for (size_t at = token.find(marker); cuts && at != std::string::npos; at = token.find(marker, at + 1)) {
+      cuts = at == 0 || (at >= marker.size() && token.compare(at - marker.size(), marker.size(), marker) == 0);
+    }
+  };
+  for (const auto& [left, right] : model.merges) {
+    check(left + right);
+  }
+  if (model.ignore_merges) {
+    for (const auto& [token, id] : vocabulary) {
+      check(token);
+    }
+  }
+  marking_ |= cuts ? Marking::kCut : 0u;
+}
+
 void CompiledBpe::compile_merges(const BpeModel& model, const std::map<std::string, uint32_t>& vocabulary) {
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> ranks;
   const auto id = [&](const std::string& token, size_t index) {
@@ -170,12 +262,18 @@ void CompiledBpe::compile_merges(const BpeModel& model, const std::map<std::stri
     merges_.emplace_back(id(left, i), id(right, i), id(left + right, i));
     ranks[{merges_.back().left(), merges_.back().right()}] = static_cast<uint32_t>(i);  // the last one counts
     std::string bytes;
-    if (to_bytes(left + right, bytes)) {
+    if (model.metaspace) {
+      const auto begins = [](const std::string& text) {
+        return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
+      };
+      max_token_bytes_ = std::max(max_token_bytes_, static_cast<uint32_t>(begins(left) + begins(right)));
+    } else if (to_bytes(left + right, bytes)) {
       max_token_bytes_ = std::max(max_token_bytes_, static_cast<uint32_t>(bytes.size()));
     }
   }
   if (max_token_bytes_ > Bpe::kMaxTokenBytes) {
-    throw Error("a token has " + std::to_string(max_token_bytes_) + " bytes; at most " +
+    throw Error("a token has " + std::to_string(max_token_bytes_) +
+                (model.metaspace ? " characters; at most " : " bytes; at most ") +
                 std::to_string(Bpe::kMaxTokenBytes) + " are supported");
   }
   size_t size = 4;
@@ -199,8 +297,32 @@ void CompiledBpe::compile_merges(const BpeModel& model, const std::map<std::stri
 void CompiledBpe::compile_words(const BpeModel& model, const std::map<std::string, uint32_t>& vocabulary) {
   std::map<std::string, uint32_t> words;
   std::string bytes;
+  std::vector<uint32_t> symbols;
   for (const auto& [token, id] : vocabulary) {
-    if (to_bytes(token, bytes) && !bytes.empty() && (model.ignore_merges || is_own_encoding(bytes, id))) {
+    symbols.clear();
+    bool known = true;
+    if (model.metaspace) {
+      bytes = token;
+      if (!valid_utf8(reinterpret_cast<const uint8_t*>(token.data()), token.size())) {
+        continue;
+      }
+      known = model.ignore_merges || token.size() <= 4 * kLongWord;
+      for (size_t at = 0, end = 0; known && !model.ignore_merges && at < token.size(); at = end) {
+        for (end = at + 1; end < token.size() && (token[end] & 0xc0) == 0x80;) {
+          ++end;
+        }
+        const auto found = vocabulary.find(token.substr(at, end - at));
+        known = found != vocabulary.end();
+        symbols.push_back(known ? found->second : 0);
+      }
+    } else if (to_bytes(token, bytes)) {
+      for (const char byte : bytes) {
+        symbols.push_back(bytes_[static_cast<unsigned char>(byte)]);
+      }
+    } else {
+      continue;
+    }
+    if (!bytes.empty() && (model.ignore_merges || (known && is_own_encoding(symbols, id)))) {
       words.emplace(bytes, id);
     }
   }
@@ -218,14 +340,10 @@ uint32_t CompiledBpe::rank(uint32_t left, uint32_t right) const {
   return Bpe::kNone;
 }
 
-// Whether the merges make one token of the bytes. Tokens too long to be made by them are none.
-bool CompiledBpe::is_own_encoding(const std::string& bytes, uint32_t id) const {
-  if (bytes.size() > max_token_bytes_ || bytes.size() > kLongWord) {
+// Whether the merges make one token of the symbols. Tokens too long to be made by them are none.
+bool CompiledBpe::is_own_encoding(std::vector<uint32_t> ids, uint32_t id) const {
+  if (ids.size() > max_token_bytes_ || ids.size() > kLongWord) {
     return false;
-  }
-  std::vector<uint32_t> ids;
-  for (const char byte : bytes) {
-    ids.push_back(bytes_[static_cast<unsigned char>(byte)]);
   }
   while (ids.size() > 1) {
     uint32_t best = Bpe::kNone;
@@ -251,7 +369,8 @@ flatbuffers::Offset<fmt::Bpe> CompiledBpe::write(flatbuffers::FlatBufferBuilder&
   const auto bytes = builder.CreateVector(bytes_);
   const auto merges = builder.CreateVectorOfStructs(merges_);
   const auto slots = builder.CreateVector(slots_);
-  return fmt::CreateBpe(builder, rules, words, bytes, merges, slots, max_token_bytes_, flags_);
+  return fmt::CreateBpe(builder, rules, words, bytes, merges, slots, max_token_bytes_, flags_, marker_, marking_,
+                        unknown_);
 }
 
 }  // namespace kinglet::convert

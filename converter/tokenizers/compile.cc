@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "error.h"
+#include "tokenizer/utf8.h"
 #include "tokenizers/auto_tokenizer.h"
 #include "tokenizers/charmap.h"
 #include "tokenizers/trie_builder.h"
@@ -40,6 +41,20 @@ AddedTables compile_added(const std::vector<AddedVocabulary::Pattern>& patterns)
   }
   tables.trie = build_trie(strings);
   return tables;
+}
+
+// trim_offsets takes white space off the ranges of tokens. Where tokens are characters, few vocabularies have any.
+void refuse_spaces(const std::map<std::string, uint32_t>& vocabulary) {
+  for (const auto& [token, id] : vocabulary) {
+    const Source source({}, token);
+    for (size_t at = 0; at < token.size();) {
+      const uint32_t c = decode(source, token.size(), at);
+      if (c == 0x120 || unicode::space(c)) {
+        throw Error("the post-processor's trim_offsets is not implemented for token " + std::to_string(id) +
+                    ", which contains white space");
+      }
+    }
+  }
 }
 
 class CompiledSource : public CompiledTokenizer {
@@ -105,6 +120,9 @@ void CompiledSource::compile_model() {
   if (!tokenizer.is_wordpiece()) {
     rules_.emplace(tokenizer.rules, "the tokenizer's normalizer");
     map_ = rules_->map();
+    if (tokenizer.rules.trim != 0 && (!tokenizer.bpe || tokenizer.bpe->metaspace)) {
+      refuse_spaces(tokenizer.vocabulary);
+    }
     if (tokenizer.bpe) {
       bpe_.emplace(*tokenizer.bpe, tokenizer.vocabulary);
     } else {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "tokenizers/sentencepiece.h"
 #include "tokenizers/wordpiece.h"
@@ -10,9 +11,13 @@
 namespace kinglet::convert {
 
 struct SlowSettings {
-  std::string class_name;     // AlbertTokenizer, CamembertTokenizer, XLMRobertaTokenizer or DebertaV2Tokenizer
+  // AlbertTokenizer, CamembertTokenizer, XLMRobertaTokenizer, DebertaV2Tokenizer, LlamaTokenizer or GemmaTokenizer
+  std::string class_name;
   bool lower_case = false;    // do_lower_case
   bool keep_accents = false;
+  bool legacy = true;         // of Llama
+  bool add_prefix_space = true;            // of Llama
+  std::vector<std::string> first_pieces;   // of Gemma: its pad, eos and bos tokens
 };
 
 // The tokenizer without its post-processor. Throws Error, by name, for what is not implemented.

@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "base/json_check.h"
 #include "error.h"
 
 namespace kinglet::convert {
@@ -57,12 +58,14 @@ std::optional<nlohmann::json> read_json(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   nlohmann::json json;
   try {
-    json = nlohmann::json::parse(text, [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    JsonCheck check;
+    check.on_nested = [&](int depth) {
       if (depth > kMaxDepth) {
         throw Error(path.string() + ": is nested more than " + std::to_string(kMaxDepth) + " deep");
       }
-      return true;
-    });
+    };
+    nlohmann::json::sax_parse(text, &check);
+    json = nlohmann::json::parse(text);
   } catch (const nlohmann::json::exception& exception) {
     std::string what = exception.what();  // "[json.exception.parse_error.101] parse error at line 1, column 5: …"
     what.erase(0, what.find("] ") == std::string::npos ? 0 : what.find("] ") + 2);

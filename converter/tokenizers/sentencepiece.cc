@@ -120,6 +120,8 @@ SentencePieceModel read_sentencepiece(const std::string& file, const std::string
           model.model_type = part.value();
         } else if (part.number() == 40) {
           model.unknown = static_cast<int64_t>(part.value());
+        } else if (part.number() == 45) {
+          model.unknown_piece = part.text();
         }
       }
     } else if (root.number() == 3) {

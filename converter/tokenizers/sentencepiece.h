@@ -18,6 +18,7 @@ struct SentencePieceModel {
   std::vector<Piece> pieces;
   uint64_t model_type = 1;  // 1 Unigram, 2 BPE, 3 words, 4 characters
   int64_t unknown = 0;
+  std::string unknown_piece = "<unk>";
   std::string charsmap;
 };
 

@@ -29,10 +29,13 @@ enum Step {
   kDone
 };
 
+constexpr uint8_t kStrips = Rules::kLeftBefore | Rules::kRightBefore | Rules::kLeft | Rules::kRight;
+
 struct Reader {
   TextRules rules;
   int step = kLiteral;
   size_t count = 0;
+  uint32_t prepended = 0;
 
   void go(const Field& field, int next, const std::string& what) {
     // More than one literal is fine.
@@ -43,6 +46,7 @@ struct Reader {
   }
   void read(const Field& field);
   void replace(const Field& field);
+  void check_prepended(const Field& field) const;
 };
 
 uint32_t one_character(const Field& field) {
@@ -101,6 +105,12 @@ void Reader::read(const Field& field) {
     }
   } else if (type == "Replace") {
     replace(field);
+  } else if (type == "Prepend") {
+    if ((rules.strip & Rules::kPrepend) != 0) {
+      field.fail("a second Prepend is not implemented");
+    }
+    rules.strip |= Rules::kPrepend;
+    prepended = one_character(field["prepend"]);
   } else if (type == "Strip") {
     const bool left = field["strip_left"].boolean(), right = field["strip_right"].boolean();
     const bool after = step > kStripBefore;
@@ -133,6 +143,22 @@ void Reader::read(const Field& field) {
   }
 }
 
+// Prepend goes with Replace only, so that their order does not matter.
+void Reader::check_prepended(const Field& field) const {
+  if (prepended == 0) {
+    return;
+  }
+  bool alone = step == kLiteral && (rules.strip & kStrips) == 0;
+  for (const auto& [text, character] : rules.literals) {
+    const Source source({}, text);
+    size_t at = 0;
+    alone = alone && decode(source, text.size(), at) != prepended && at == text.size();
+  }
+  if (!alone) {
+    field.fail("Prepend is implemented with Replace of other single characters only");
+  }
+}
+
 // A class for every code point, see CharClasses.
 uint8_t class_of(uint32_t c, const std::vector<bool>& combines) {
   using namespace unicode;
@@ -146,6 +172,10 @@ TextRules read_text_rules(const Field& normalizer) {
   Reader reader;
   if (!normalizer.is_null()) {
     reader.read(normalizer);
+    reader.check_prepended(normalizer);
+  }
+  if (reader.prepended != 0) {
+    reader.rules.space = reader.prepended;
   }
   return reader.rules;
 }

@@ -6,7 +6,6 @@
 
 #include "error.h"
 #include "tokenizer/unigram.h"
-#include "tokenizer/utf8.h"
 #include "tokenizers/trie_builder.h"
 
 namespace kinglet::convert {
@@ -38,49 +37,6 @@ UnigramModel read_unigram_model(const Field& model) {
   return unigram;
 }
 
-void read_metaspace(const Field& field, UnigramModel& model) {
-  if (field.is_null()) {
-    field.fail("null is not implemented for Unigram, expected Metaspace");
-  }
-  const std::string type = field["type"].string();
-  if (type == "Sequence") {
-    const Field parts = field["pretokenizers"];
-    const size_t count = parts.array().size();
-    if (count == 2 && parts[size_t{0}]["type"].string() == "WhitespaceSplit") {
-      model.split_spaces = true;
-      read_metaspace(parts[1], model);
-    } else if (count == 1) {
-      read_metaspace(parts[size_t{0}], model);
-    } else {
-      parts.fail("this Sequence is not implemented, expected Metaspace, or WhitespaceSplit and Metaspace");
-    }
-    return;
-  }
-  if (type != "Metaspace") {
-    field.fail("the pre-tokenizer " + type + " is not implemented for Unigram");
-  }
-  const std::string marker = field["replacement"].string();
-  const Source source({}, marker);
-  size_t at = 0;
-  model.marker = marker.empty() ? 0 : decode(source, marker.size(), at);
-  if (model.marker == 0 || at != marker.size()) {
-    field["replacement"].fail("expected one character");
-  }
-  std::string scheme = field.get("prepend_scheme").is_null() ? "always" : field["prepend_scheme"].string();
-  if (!field.get("add_prefix_space").is_null() && !field["add_prefix_space"].boolean()) {
-    if (scheme != "never" && !field.get("prepend_scheme").is_null()) {
-      field["prepend_scheme"].fail("contradicts add_prefix_space");
-    }
-    scheme = "never";
-  }
-  if (scheme != "always" && scheme != "first" && scheme != "never") {
-    field["prepend_scheme"].fail("expected \"always\", \"first\" or \"never\", got \"" + scheme + "\"");
-  }
-  model.prefix = scheme != "never";
-  model.only_first = scheme == "first";
-  model.split = field.get("split").is_null() || field["split"].boolean();
-}
-
 std::map<std::string, uint32_t> vocabulary_of(const UnigramModel& model) {
   std::map<std::string, uint32_t> vocabulary;
   for (size_t id = 0; id < model.pieces.size(); ++id) {
@@ -90,9 +46,7 @@ std::map<std::string, uint32_t> vocabulary_of(const UnigramModel& model) {
 }
 
 CompiledUnigram::CompiledUnigram(const UnigramModel& model, uint32_t token_count)
-    : marker_(model.marker),
-      flags_((model.prefix ? (model.only_first ? Unigram::kPrefixFirst : Unigram::kPrefix) : 0u) |
-             (model.split ? Unigram::kSplit : 0u) | (model.split_spaces ? Unigram::kSplitSpaces : 0u)) {
+    : marker_(model.marker), flags_(model.flags()) {
   if (!model.unknown) {
     throw Error("the tokenizer's unk_id is null: Unigram without an unknown token is not implemented");
   }

@@ -1,4 +1,4 @@
-// Unigram and Metaspace as `tokenizers` has them in memory, and the Unigram table of tokenizer.fbs that they become.
+// Unigram as `tokenizers` has it in memory, and the Unigram table of tokenizer.fbs that they become.
 #pragma once
 
 #include <cstdint>
@@ -10,27 +10,19 @@
 
 #include "flatbuffers/flatbuffers.h"
 #include "tokenizers/files.h"
+#include "tokenizers/metaspace.h"
 #include "tokenizer_generated.h"
 
 namespace kinglet::convert {
 
-struct UnigramModel {
+struct UnigramModel : Metaspace {
   std::vector<std::pair<std::string, double>> pieces;  // by id
   std::optional<uint64_t> unknown;
   bool byte_fallback = false;
-  // Metaspace.
-  uint32_t marker = 0x2581;
-  bool prefix = true, only_first = false;  // whether a marker is put before a text; only at the very beginning
-  bool split = true;
-  bool split_spaces = false;               // WhitespaceSplit stands before it
 };
 
 // `model` of a tokenizer.json.
 UnigramModel read_unigram_model(const Field& model);
-
-// `pre_tokenizer` of a tokenizer.json: Metaspace in its old and new forms, alone or in Sequences, behind
-// WhitespaceSplit or not.
-void read_metaspace(const Field& field, UnigramModel& model);
 
 std::map<std::string, uint32_t> vocabulary_of(const UnigramModel& model);
 

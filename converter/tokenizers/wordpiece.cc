@@ -153,33 +153,13 @@ void read_post_processor(const Field& processor, SourceTokenizer& tokenizer, boo
   }
 }
 
-// The only way to split that is implemented for byte-level BPE.
-void read_byte_level(const Field& field, SourceTokenizer& tokenizer) {
-  const std::string type = type_of(field);
-  if (type == "Sequence") {
-    const Field parts = field["pretokenizers"];
-    if (parts.array().size() == 1) {
-      read_byte_level(parts[size_t{0}], tokenizer);
-      tokenizer.bpe->in_sequence = true;
-      return;
-    }
-    parts.fail("a Sequence of " + std::to_string(parts.array().size()) +
-               " pre-tokenizers is not implemented for byte-level BPE");
-  }
-  if (type != "ByteLevel") {
-    field.fail("the pre-tokenizer " + (type.empty() ? "null" : type) + " is not implemented for BPE");
-  }
-  tokenizer.bpe->add_prefix_space = field["add_prefix_space"].boolean();
-  tokenizer.bpe->split = field.get("use_regex").is_null() || field["use_regex"].boolean();
-}
-
 void read_pre_tokenizer(const Field& field, SourceTokenizer& tokenizer) {
   if (tokenizer.bpe) {
-    read_byte_level(field, tokenizer);
+    read_bpe_pre_tokenizer(field, tokenizer.rules, *tokenizer.bpe);
     return;
   }
   if (tokenizer.unigram) {
-    read_metaspace(field, *tokenizer.unigram);
+    static_cast<Metaspace&>(*tokenizer.unigram) = read_metaspace(field, tokenizer.rules, "Unigram");
     return;
   }
   const std::string type = field.is_null() ? "null" : type_of(field);

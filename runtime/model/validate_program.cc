@@ -187,7 +187,11 @@ kinglet_status Program::check_embed_table(const Where& where, const fmt::EmbedTa
   } else if (entry.scale() != -1) {
     return refuse(error_, where, "scale is %d, but the table is f32; expected -1", entry.scale());
   }
-  if (entry.index() != fmt::EmbedIndex::position && entry.base() != 0) {
+  const bool counted = entry.index() == fmt::EmbedIndex::counted_position;
+  if (counted && entry.base() == 0) {
+    return refuse(error_, where, "base is 0 in a table of counted_positions; expected the padding token and 1");
+  }
+  if (entry.index() != fmt::EmbedIndex::position && !counted && entry.base() != 0) {
     return refuse(error_, where, "base is %u in a table of %ss; expected 0", entry.base(),
                   fmt::EnumNameEmbedIndex(entry.index()));
   }
@@ -201,6 +205,7 @@ kinglet_status Program::check_embed_table(const Where& where, const fmt::EmbedTa
       what = "vocabulary";
       break;
     case fmt::EmbedIndex::position:
+    case fmt::EmbedIndex::counted_position:
       needed = uint64_t{model_.max_positions()} + entry.base();
       what = "max_positions + base";
       if (model_.max_length() > model_.max_positions()) {

@@ -34,12 +34,21 @@ uint64_t row_index(const Batch& batch, const fmt::EmbedTable& entry, uint32_t ro
     case fmt::EmbedIndex::next_token: return row + 1 < batch.begin[sequence + 1] ? token(row + 1) : kNoRow;
     case fmt::EmbedIndex::previous_token: return row > batch.begin[sequence] ? token(row - 1) : kNoRow;
     case fmt::EmbedIndex::position: return uint64_t{row} - batch.begin[sequence] + entry.base();
+    case fmt::EmbedIndex::counted_position: {
+      const uint64_t padding = entry.base() - 1;
+      uint64_t index = padding;
+      for (uint32_t at = batch.begin[sequence]; at <= row && token(row) != padding; ++at) {
+        index += token(at) != padding;
+      }
+      return index;
+    }
     default: return static_cast<uint32_t>(batch.type_ids[row]);
   }
 }
 
 bool reads_tokens(const fmt::EmbedTable& entry) {
-  return entry.index() != fmt::EmbedIndex::position && entry.index() != fmt::EmbedIndex::type;
+  return entry.index() != fmt::EmbedIndex::position && entry.index() != fmt::EmbedIndex::type &&
+         entry.index() != fmt::EmbedIndex::counted_position;
 }
 
 // Whether the first table writes all columns of every row.

@@ -15,10 +15,11 @@ kinglet_status Bpe::open(const fmt::Bpe& table, uint32_t token_count, Bpe* out, 
   Bpe bpe;
   KINGLET_TRY(Trie::open(*table.words(), token_count, "model.words", &bpe.words_, error));
   const auto& bytes = *table.bytes();
-  if (bytes.size() != 256) {
+  const bool marked = (table.flags() & kMarked) != 0;
+  if (bytes.size() != 256 && !(marked && bytes.size() == 0)) {
     return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.bytes has %u entries, expected 256", bytes.size());
   }
-  for (uint32_t i = 0; i < 256; ++i) {
+  for (uint32_t i = 0; i < bytes.size(); ++i) {
     if (bytes.data()[i] >= token_count) {
       return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.bytes[%u] is %u, expected less than %u", i,
                   bytes.data()[i], token_count);
@@ -57,10 +58,20 @@ kinglet_status Bpe::open(const fmt::Bpe& table, uint32_t token_count, Bpe* out, 
     return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.max_token_bytes is %u, expected 1 to %u",
                 table.max_token_bytes(), kMaxTokenBytes);
   }
-  if (table.flags() > (kSplit | kPrefix)) {
+  if (table.flags() > (marked ? kMarked | kFuse : kSplit | kPrefix) || (marked && (table.flags() & 3) != 0)) {
     return fail(error, KINGLET_UNSUPPORTED, "tokenizer.model has unknown flags %u", table.flags());
   }
-  bpe.bytes_ = bytes.data();
+  if (marked) {
+    if (table.unknown() >= token_count) {
+      return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.unknown is %u, expected less than %u", table.unknown(),
+                  token_count);
+    }
+    KINGLET_TRY(Marking::open(table.marker(), table.marking(), 2 * Marking::kCut - 1, &bpe.marking_, error));
+    bpe.unknown_ = table.unknown();
+  } else {
+    bpe.space_ = bytes.data()[uint8_t{' '}];
+  }
+  bpe.bytes_ = bytes.size() != 0 ? bytes.data() : nullptr;
   bpe.merges_ = merges.size() != 0 ? merges.Get(0) : nullptr;
   bpe.slots_ = slots.data();
   bpe.slot_mask_ = slots.size() - 1;
@@ -69,20 +80,9 @@ kinglet_status Bpe::open(const fmt::Bpe& table, uint32_t token_count, Bpe* out, 
   return KINGLET_OK;
 }
 
-uint32_t BpeWindow::whole(const Bpe& bpe) const {
-  uint32_t node = bpe.words().root();
-  for (uint32_t i = 0; i < size_; ++i) {
-    node = bpe.words().step(node, bytes_[i]);
-    if (node == Trie::kNone) {
-      return Bpe::kNone;
-    }
-  }
-  return Trie::has_value(node) ? bpe.words().value(node) : Bpe::kNone;
-}
-
 void BpeWindow::merge(const Bpe& bpe, uint32_t from, uint32_t to) {
   for (uint32_t i = from; i < to; ++i) {
-    id_[i] = bpe.byte(bytes_[i]);
+    id_[i] = symbol_[i];
     next_[i] = static_cast<uint16_t>(i + 1);
     previous_[i] = static_cast<uint16_t>(i - 1);
   }
@@ -167,7 +167,7 @@ void BpeWindow::join(const Bpe& bpe, uint32_t at, uint32_t from, uint32_t to) {
 }
 
 void BpeWindow::shift(uint32_t from) {
-  std::memmove(bytes_, bytes_ + from, size_ - from);
+  std::memmove(symbol_, symbol_ + from, (size_ - from) * sizeof(symbol_[0]));
   std::memmove(begin_, begin_ + from, (size_ - from) * sizeof(begin_[0]));
   std::memmove(end_, end_ + from, (size_ - from) * sizeof(end_[0]));
   size_ -= from;

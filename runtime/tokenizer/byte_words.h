@@ -15,7 +15,7 @@ class ByteWords {
  public:
   // The characters from `begin` to number `end` of the stream.
   ByteWords(const Bpe& bpe, const Piece& piece, const Characters& begin, uint64_t end)
-      : classes_(piece.rules->classes()), piece_(piece), stream_(begin), end_(end), splits_(bpe.splits()) {
+      : bpe_(bpe), classes_(piece.rules->classes()), piece_(piece), stream_(begin), end_(end) {
     if (bpe.prefixes() && look(0) && !is(0, ' ')) {
       ahead_[1] = ahead_[0];
       ahead_[0].bytes[0] = ' ';
@@ -51,8 +51,9 @@ class ByteWords {
         return false;
       }
       const Element& element = ahead_[0];
+      window.pass(bpe_, element.bytes, element.length);
       for (uint8_t i = 0; i < element.length; ++i) {
-        window.add(element.bytes[i], element.begin, element.end);
+        window.add(bpe_.byte(element.bytes[i]), element.begin, element.end);
       }
       ++taken_;
       --count_;
@@ -84,7 +85,7 @@ class ByteWords {
     if (!look(0)) {
       return true;
     }
-    if (!splits_) {
+    if (!bpe_.splits()) {
       return false;
     }
     if (fixed_ != 0) {
@@ -100,11 +101,11 @@ class ByteWords {
     return letters_[0] != Letter::space || (look(1) && letters_[1] != Letter::space);
   }
 
+  const Bpe& bpe_;
   const CharClasses& classes_;
   const Piece& piece_;
   Characters stream_;
   uint64_t end_;
-  bool splits_;
   Element ahead_[kAhead];
   Letter letters_[kAhead];
   uint8_t count_ = 0;

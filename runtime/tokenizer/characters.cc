@@ -364,6 +364,15 @@ bool Characters::next(const Piece& piece, Element& element) {
     ++index_;
     return true;
   }
+  if (index_ == 0 && (rules.strip() & Rules::kPrepend) != 0) {
+    Mapper look = up_;
+    if (!look.next(piece, element)) {
+      return false;
+    }
+    set_character(element, rules.space());
+    ++index_;
+    return true;
+  }
   if (!has_ahead_ && !ended_ && up_.plain(piece, element)) {
     ++index_;
     ++pulled_;

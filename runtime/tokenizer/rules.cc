@@ -66,7 +66,7 @@ kinglet_status Rules::open(const fmt::Rules& table, const fmt::CharMap& map, Rul
     rules.composition_count_ = compositions.size();
   }
   KINGLET_TRY(rules.open_charsmap(table, error));
-  if (table.strip() > 15 || table.collapse() > kWhiteSpace || table.trim() > 3) {
+  if (table.strip() > 31 || table.collapse() > kWhiteSpace || table.trim() > 3) {
     return fail(error, KINGLET_UNSUPPORTED, "tokenizer.model.rules: strip %u, collapse %u or trim %u is unknown",
                 table.strip(), table.collapse(), table.trim());
   }

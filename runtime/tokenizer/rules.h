@@ -56,7 +56,7 @@ class CharClasses {
 // Views of a checked Rules table.
 class Rules {
  public:
-  enum Strip : uint8_t { kLeftBefore = 1, kRightBefore = 2, kLeft = 4, kRight = 8 };
+  enum Strip : uint8_t { kLeftBefore = 1, kRightBefore = 2, kLeft = 4, kRight = 8, kPrepend = 16 };
   enum Collapse : uint8_t { kKeep = 0, kSpaces = 1, kWhiteSpace = 2 };
   enum Trim : uint8_t { kTrim = 1, kPrefixed = 2 };
 

@@ -36,8 +36,9 @@ class SubwordEncoder {
   bool long_pieces(const MarkedWords& checkpoint, uint64_t passed, MarkedWords& words);
   bool path();
   bool end_unknown();
-  bool bytes(ByteWords& words);
-  bool long_word(ByteWords& words);
+  bool merged(ByteWords* bytes, MarkedWords* marked);
+  bool long_word(ByteWords* bytes, MarkedWords* marked);
+  bool fill(MarkedWords& words);
   template <typename Stream>
   bool added(const Piece& piece, const AddedTokenSearch<Stream>& search);
   bool tokens(uint32_t from, uint32_t to);
@@ -49,6 +50,7 @@ class SubwordEncoder {
   TextOutput& output_;
   BpeWindow& window_;       // each used by its own model only
   UnigramWindow& unigram_;
+  bool behind_unknown_ = false;  // the last symbol in window_ is a character that no token has
   // Neighbouring characters that no token has.
   struct Unknown {
     bool any = false;
@@ -149,7 +151,7 @@ bool SubwordEncoder::words(const Piece& piece, const Characters& begin, const Ch
 // The words from `begin` to the normalised character number `end`.
 bool SubwordEncoder::words(const Piece& piece, const Characters& begin, uint64_t end) {
   if (tables_.model == fmt::TokenModel::Unigram) {
-    MarkedWords words(tables_.unigram, piece, begin, end);
+    MarkedWords words(tables_.unigram.marking(), piece, begin, end);
     // A long word is read more than once. Copies cost, so there is one for many words.
     MarkedWords checkpoint = words;
     for (uint64_t passed = 1; words.begin(); ++passed) {
@@ -165,20 +167,32 @@ bool SubwordEncoder::words(const Piece& piece, const Characters& begin, uint64_t
     }
     return true;
   }
+  if (tables_.bpe.marked()) {
+    MarkedWords words(tables_.bpe.marking(), piece, begin, end);
+    while (words.begin()) {
+      output_.word += words.fresh();
+      if (!merged(nullptr, &words)) {
+        return false;
+      }
+    }
+    return true;
+  }
   ByteWords words(tables_.bpe, piece, begin, end);
   while (words.begin()) {
     ++output_.word;
-    if (!bytes(words)) {
+    if (!merged(&words, nullptr)) {
       return false;
     }
   }
   return true;
 }
 
-bool SubwordEncoder::bytes(ByteWords& words) {
-  window_.clear();
-  if (!words.fill(window_)) {
-    return long_word(words);
+// A word of BPE, which one of the two is at.
+bool SubwordEncoder::merged(ByteWords* bytes, MarkedWords* marked) {
+  window_.clear(tables_.bpe);
+  behind_unknown_ = false;
+  if (!(bytes != nullptr ? bytes->fill(window_) : fill(*marked))) {
+    return long_word(bytes, marked);
   }
   const uint32_t id = window_.whole(tables_.bpe);
   if (id != Bpe::kNone) {
@@ -188,8 +202,36 @@ bool SubwordEncoder::bytes(ByteWords& words) {
   return tokens(0, window_.size());
 }
 
+// Adds symbols of a word to the window: characters that are tokens, bytes of others, or unknown ones. True when the word
+// is complete, false when the window is full.
+bool SubwordEncoder::fill(MarkedWords& words) {
+  const Bpe& bpe = tables_.bpe;
+  Element element;
+  while (!window_.full()) {
+    if (!words.next(element)) {
+      return true;
+    }
+    window_.pass(bpe, element.bytes, element.length);
+    const uint32_t node = bpe.words().step(bpe.words().root(), element.bytes, element.length);
+    const bool known = Trie::has_value(node);
+    if (known || !bpe.has_bytes()) {
+      if (!known && behind_unknown_ && bpe.fuses()) {
+        window_.extend(element.end);
+      } else {
+        window_.add(known ? bpe.words().value(node) : bpe.unknown(), element.begin, element.end);
+      }
+      behind_unknown_ = !known;
+      continue;
+    }
+    for (uint8_t i = 0; i < element.length; ++i) {
+      window_.add(bpe.byte(element.bytes[i]), element.begin, element.end);
+    }
+  }
+  return false;
+}
+
 // A word that does not fit into the window; BpeWindow says why its parts are right.
-bool SubwordEncoder::long_word(ByteWords& words) {
+bool SubwordEncoder::long_word(ByteWords* bytes, MarkedWords* marked) {
   constexpr uint32_t kPart = BpeWindow::kSize / 4 * 3, kCut = BpeWindow::kSize / 2, kTries = 16;
   const Bpe& bpe = tables_.bpe;
   bool complete = false;
@@ -229,7 +271,7 @@ bool SubwordEncoder::long_word(ByteWords& words) {
     }
     first_end -= cut;
     window_.shift(cut);
-    complete = words.fill(window_);
+    complete = bytes != nullptr ? bytes->fill(window_) : fill(*marked);
   }
 }
 
@@ -348,9 +390,10 @@ bool SubwordEncoder::tokens(uint32_t from, uint32_t to) {
 
 bool SubwordEncoder::token(uint32_t id, uint32_t from, uint32_t to) {
   Margins margins;
-  if (tables_.rules.trim() != 0 && (window_.byte(from) == ' ' || window_.byte(to - 1) == ' ')) {
+  const uint32_t space = tables_.bpe.space();
+  if (tables_.rules.trim() != 0 && (window_.symbol(from) == space || window_.symbol(to - 1) == space)) {
     for (uint32_t i = from; i < to; ++i) {
-      margins.add(window_.byte(i) == ' ');
+      margins.add(window_.symbol(i) == space);
     }
   }
   return add(id, window_.begin(from), window_.end(to - 1), margins);

@@ -63,7 +63,7 @@ size_t byte_level(std::string_view token, uint8_t* bytes) {
 size_t Tokenizer::token_text(int32_t id, char* text, size_t capacity) const {
   const std::string_view token = this->token(id);
   Writer writer{text, capacity};
-  if (tables_.model == fmt::TokenModel::Bpe && token.size() <= kMaxDecodedToken) {
+  if (tables_.model == fmt::TokenModel::Bpe && !tables_.bpe.marked() && token.size() <= kMaxDecodedToken) {
     uint8_t bytes[kMaxDecodedToken];
     const size_t count = byte_level(token, bytes);
     const Source source({}, std::string_view(reinterpret_cast<const char*>(bytes), count));
@@ -75,7 +75,7 @@ size_t Tokenizer::token_text(int32_t id, char* text, size_t capacity) const {
   const Source source({}, token);
   for (size_t at = 0; at < token.size();) {
     const uint32_t character = decode(source, token.size(), at);
-    if (tables_.model != fmt::TokenModel::Unigram || character != kMark) {
+    if (tables_.model == fmt::TokenModel::WordPiece || character != kMark) {
       writer.add(character);
     }
   }

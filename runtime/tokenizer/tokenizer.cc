@@ -201,7 +201,7 @@ void Tokenizer::open_token_begins() {
   encode_utf8(tables_.rules.space(), space);
   const Rules& rules = tables_.rules;
   uint8_t ascii[128] = {};
-  const bool always = rules.has_literals() || tokens.starts_with(space[0]);
+  const bool always = rules.has_literals() || (rules.strip() & Rules::kPrepend) != 0 || tokens.starts_with(space[0]);
   for (uint32_t c = 0; c < 128; ++c) {
     const char byte = static_cast<char>(c);
     const Source source({}, std::string_view(&byte, 1));
@@ -212,6 +212,9 @@ void Tokenizer::open_token_begins() {
     bool begins = always || tokens.starts_with(static_cast<uint8_t>(c));
     uint32_t count = 0;
     uint8_t becomes = 0;
+    if ((rules.strip() & Rules::kPrepend) != 0) {
+      characters.next(piece, element);
+    }
     for (; characters.next(piece, element); ++count) {
       begins = begins || tokens.starts_with(element.bytes[0]);
       becomes = element.length == 1 ? element.bytes[0] : uint8_t{0};

@@ -1,8 +1,6 @@
 // Checks the tables of Unigram, and finds best paths.
 #include "tokenizer/unigram.h"
 
-#include "tokenizer/utf8.h"
-
 namespace kinglet {
 namespace {
 
@@ -64,18 +62,10 @@ kinglet_status Unigram::open(const fmt::Unigram& table, uint32_t token_count, Un
     return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.max_token_chars is %u, expected 1 to %u",
                 table.max_token_chars(), kMaxTokenChars);
   }
-  if (table.marker() == 0 || table.marker() >= 0x110000 || (table.marker() >= 0xd800 && table.marker() < 0xe000)) {
-    return fail(error, KINGLET_BAD_MODEL, "tokenizer.model.marker is %u, expected a character", table.marker());
-  }
-  if (table.flags() > 15) {
-    return fail(error, KINGLET_UNSUPPORTED, "tokenizer.model has unknown flags %u", table.flags());
-  }
+  KINGLET_TRY(Marking::open(table.marker(), table.flags(), Marking::kCut - 1, &model.marking_, error));
   model.unknown_ = table.unknown();
   model.unknown_score_ = table.unknown_score();
   model.max_token_chars_ = table.max_token_chars();
-  model.flags_ = table.flags();
-  model.marker_.length = encode_utf8(table.marker(), model.marker_.bytes);
-  model.marker_.kind = CharClass::word;
   *out = model;
   return KINGLET_OK;
 }

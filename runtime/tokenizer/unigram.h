@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "tokenizer/charmap.h"
+#include "tokenizer/marking.h"
 #include "tokenizer/trie.h"
 #include "tokenizer_generated.h"
 
@@ -14,7 +15,6 @@ namespace kinglet {
 // Views of a checked Unigram table. Thread-safe.
 class Unigram {
  public:
-  enum Flag : uint32_t { kPrefix = 1, kPrefixFirst = 2, kSplit = 4, kSplitSpaces = 8 };
   static constexpr uint32_t kMaxTokenChars = 200;
 
   static kinglet_status open(const fmt::Unigram& table, uint32_t token_count, Unigram* out, Error& error);
@@ -27,20 +27,16 @@ class Unigram {
   double unknown_score() const { return unknown_score_; }
   const uint32_t* bytes() const { return bytes_; }  // null without byte fallback
   uint32_t max_token_chars() const { return max_token_chars_; }
-  const Element& marker() const { return marker_; }
-  bool prefixes() const { return (flags_ & kPrefix) != 0; }
-  bool prefixes_first() const { return (flags_ & kPrefixFirst) != 0; }
-  bool splits() const { return (flags_ & kSplit) != 0; }
-  bool splits_at_spaces() const { return (flags_ & kSplitSpaces) != 0; }
+  const Marking& marking() const { return marking_; }
 
  private:
   Trie trie_;
   const float* scores_ = nullptr;
   const double* precise_scores_ = nullptr;
   const uint32_t* bytes_ = nullptr;
-  uint32_t unknown_ = 0, max_token_chars_ = 0, flags_ = 0;
+  uint32_t unknown_ = 0, max_token_chars_ = 0;
   double unknown_score_ = 0;
-  Element marker_;
+  Marking marking_;
 };
 
 // A stretch of a word, and the best path through it.

@@ -294,13 +294,13 @@ TEST_CASE("DistilBERT of other sizes: no token types, whatever ids they are give
   }
 }
 
-TEST_CASE("RoBERTa of other sizes: positions begin after the padding's") {
+TEST_CASE("RoBERTa of other sizes: positions begin after the padding's, which does not count") {
   for (BertShape shape : kShapes) {
     CAPTURE(shape.hidden);
     shape.embedding = 0;
     shape.types = 1;
     const Tensors bert = random_bert(shape, 90 + shape.hidden);
-    for (const uint32_t padding : {1u, 4u}) {
+    for (const uint32_t padding : {1u, 4u, 5u}) {  // 5 is in the text
       Tensors tensors = renamed(bert, {{"embeddings.", "roberta.embeddings."}, {"encoder.", "roberta.encoder."}});
       RandomTensor& positions = tensors["roberta.embeddings.position_embeddings.weight"];
       positions.shape[0] += padding + 1;
@@ -309,7 +309,16 @@ TEST_CASE("RoBERTa of other sizes: positions begin after the padding's") {
       config["model_type"] = "xlm-roberta";
       config["pad_token_id"] = padding;
       config["max_position_embeddings"] = positions.shape[0];
-      check_encoder(config, tensors, kNoTypes, bert, shape);
+      Tensors reference = bert;
+      float* row = reference["embeddings.position_embeddings.weight"].values.data();
+      const float* next = bert.at("embeddings.position_embeddings.weight").values.data();
+      for (const int32_t id : kIds) {
+        const bool is_padding = id == static_cast<int32_t>(padding);
+        for (uint32_t i = 0; i < shape.hidden; ++i) {
+          *row++ = is_padding ? 3.0f : *next++;
+        }
+      }
+      check_encoder(config, tensors, kNoTypes, reference, shape);
     }
   }
 }

@@ -222,8 +222,11 @@ Rows reference_mpnet(const RandomModel& model, const std::vector<int32_t>& ids) 
   const Computer compute(model);
   const size_t heads = compute.number("num_attention_heads");
   Rows x = compute.lookup("embeddings.word_embeddings.weight", ids);
+  size_t counted = 0;
   for (size_t i = 0; i < x.size(); ++i) {
-    const auto position = compute.row("embeddings.position_embeddings.weight", i + 2);
+    // create_position_ids_from_input_ids: token 1 is padding, which has its own row and is not counted.
+    counted += ids[i] != 1;
+    const auto position = compute.row("embeddings.position_embeddings.weight", ids[i] != 1 ? counted + 1 : 1);
     x[i] = add({x[i]}, {position})[0];
   }
   x = compute.norm("embeddings.LayerNorm", x, 1e-12);

@@ -145,6 +145,14 @@ TEST_CASE("a header that nests too deep is refused") {
   contains(refusal("{\"x\":" + std::string(100'000, '['), 0), "nests deeper");
 }
 
+TEST_CASE("a header of more tensors than can be looked through is refused") {
+  std::string header = "{";
+  for (int i = 0; i < 70'000; ++i) {
+    header += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":{}";
+  }
+  contains(refusal(header + "}", 0), "keys, which is too many");
+}
+
 TEST_CASE("a tensor that is listed twice is refused") {
   const std::string entry = R"("x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
   contains(refusal("{" + entry + "," + entry + "}", 4), "has the key \"x\" twice");

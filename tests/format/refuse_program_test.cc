@@ -49,8 +49,10 @@ REFUSED("embed into nothing", "program[0] (Embed): out is 10000, but the model h
         op<EmbedSpec>(m, 0).out = kNobody)
 REFUSED("embed into sequences", "out is value 0 with extent sequences; the step makes tokens",
         m.values[0].extent = Extent::sequences)
-UNSUPPORTED("an unknown embedding index", "program[0] (Embed) table 1: index is 5",
-            embed_table(m, 1).index = fmt::EmbedIndex(5))
+UNSUPPORTED("an unknown embedding index", "program[0] (Embed) table 1: index is 6",
+            embed_table(m, 1).index = fmt::EmbedIndex(6))
+REFUSED("counted positions without a padding token", "base is 0 in a table of counted_positions",
+        embed_table(m, 1).index = fmt::EmbedIndex::counted_position)
 REFUSED("an embedding table that is no tensor", "table 0: table is 10000, but", embed_table(m, 0).table = kNobody)
 REFUSED("an embedding table of one dimension", "with 1 dimension; expected 2",
         embed_table(m, 0).table = tensor_id(m, "embeddings.norm.bias"))

@@ -1,8 +1,11 @@
 // libFuzzer target for the tokenizer. The first byte of an input chooses:
-//   even: the rest is text for one of eight fixed tokenizers: prefix, text and pair, separated by two 0xff 0xfe
-//   odd:  the rest is a FlatBuffer table of a tokenizer, which must be refused or work on any text
+//   even:      the rest is text for one of eight fixed tokenizers: prefix, text and pair, separated by two 0xff 0xfe
+//   8 · n + 1: the rest is a FlatBuffer table of a tokenizer, which must be refused or work on any text
+//   8 · n + 3: the rest are changes of the table of fixed tokenizer n % 10: places (three bytes) and what they become
+//   8 · n + 5: as the first, for one of two tokenizers of SentencePiece's BPE
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <iterator>
 #include <memory>
@@ -24,10 +27,44 @@ struct Fixed {
   flatbuffers::FlatBufferBuilder builder;
   Tokenizer tokenizer;
 
+  // 8: characters, their bytes and a prefix; 9: characters or unknown ones
+  static kinglet::convert::LoadedTokenizer characters(bool has_bytes) {
+    kinglet::convert::LoadedTokenizer loaded;
+    auto& source = loaded.tokenizer;
+    const auto add = [&](const std::string& token) {
+      source.vocabulary.emplace(token, static_cast<uint32_t>(source.vocabulary.size()));
+    };
+    for (const char* token : {"<unk>", "\xe2\x96\x81", "a", "b", "\xea\xb0\x80"}) {
+      add(token);
+    }
+    for (int byte = 0; has_bytes && byte < 256; ++byte) {
+      char name[8];
+      std::snprintf(name, sizeof(name), "<0x%02X>", static_cast<unsigned>(byte));
+      add(name);
+    }
+    source.bpe.emplace();
+    source.bpe->merges = {{"a", "b"}, {"\xe2\x96\x81", "a"}, {"ab", "ab"}, {"\xe2\x96\x81", "\xe2\x96\x81"}};
+    for (const auto& [left, right] : source.bpe->merges) {
+      add(left + right);
+    }
+    source.bpe->unknown = "<unk>";
+    source.bpe->byte_fallback = has_bytes;
+    source.bpe->fuse_unknown = true;
+    source.bpe->metaspace.emplace();
+    if (has_bytes) {
+      *source.bpe->metaspace = {0x2581, false, false, false, false};
+      source.rules.literals = {{" ", 0x2581}};
+      source.rules.strip = kinglet::Rules::kPrepend;
+      source.rules.space = 0x2581;
+    }
+    return loaded;
+  }
+
   // 4, 5: BPE, 6, 7: Unigram
   static kinglet::convert::LoadedTokenizer subwords(unsigned kind) {
     namespace test = kinglet::test;
-    auto loaded = kind < 6 ? test::make_bpe({{"a", "b"}, {"ab", "a"}, {"\xc4\xa0", "a"}, {"\xc4\xa0", "\xc4\xa0"}})
+    auto loaded = kind > 7   ? characters(kind == 8)
+                  : kind < 6 ? test::make_bpe({{"a", "b"}, {"ab", "a"}, {"\xc4\xa0", "a"}, {"\xc4\xa0", "\xc4\xa0"}})
                            : test::make_unigram({{"<unk>", 0},
                                                  {"\xe2\x96\x81", -2},
                                                  {"a", -3},
@@ -55,6 +92,8 @@ struct Fixed {
       source.rules.collapse = kinglet::Rules::kWhiteSpace;
       source.unigram->split_spaces = true;
     }
+    source.single = {{-1, 0}};
+    source.pair = {{-1, 0}, {-2, 1}};
     std::vector<kinglet::convert::AddedToken> added;
     for (const char* content : {"[MASK]", "<s>", "ab"}) {
       kinglet::convert::AddedToken token;
@@ -131,10 +170,15 @@ void encode(const Tokenizer& tokenizer, std::string_view prefix, std::string_vie
   }
 }
 
-void fuzz_text(unsigned kind, std::string_view data) {
+const Fixed& fixed_tokenizer(unsigned kind) {
   static const std::unique_ptr<Fixed> fixed[] = {
       std::make_unique<Fixed>(0), std::make_unique<Fixed>(1), std::make_unique<Fixed>(2), std::make_unique<Fixed>(3),
-      std::make_unique<Fixed>(4), std::make_unique<Fixed>(5), std::make_unique<Fixed>(6), std::make_unique<Fixed>(7)};
+      std::make_unique<Fixed>(4), std::make_unique<Fixed>(5), std::make_unique<Fixed>(6), std::make_unique<Fixed>(7),
+      std::make_unique<Fixed>(8), std::make_unique<Fixed>(9)};
+  return *fixed[kind % std::size(fixed)];
+}
+
+void fuzz_text(const Tokenizer& tokenizer, size_t max_length, std::string_view data) {
   std::string_view parts[3];
   size_t count = 0;
   for (; count < 2; ++count) {
@@ -146,11 +190,9 @@ void fuzz_text(unsigned kind, std::string_view data) {
     data.remove_prefix(end + 2);
   }
   parts[count] = data;
-  const Tokenizer& tokenizer = fixed[(kind & 3) | (kind >> 4 & 4)]->tokenizer;
   const std::string_view prefix = count > 0 ? parts[0] : std::string_view();
   const std::string_view text = count > 0 ? parts[1] : parts[0];
   const std::string_view* pair = count > 1 ? &parts[2] : nullptr;
-  const size_t max_length = kind >> 2 & 15;
   encode(tokenizer, prefix, text, pair, max_length, max_length == 0 ? 4 * (data.size() + text.size()) : max_length);
 }
 
@@ -177,14 +219,29 @@ void fuzz_table(const uint8_t* data, size_t size) {
   }
 }
 
+void fuzz_changed(unsigned kind, const uint8_t* data, size_t size) {
+  const flatbuffers::FlatBufferBuilder& table = fixed_tokenizer(kind).builder;
+  std::vector<uint8_t> bytes(table.GetBufferPointer(), table.GetBufferPointer() + table.GetSize());
+  for (size_t i = 0; i + 4 <= size; i += 4) {
+    bytes[(data[i] | size_t{data[i + 1]} << 8 | size_t{data[i + 2]} << 16) % bytes.size()] = data[i + 3];
+  }
+  fuzz_table(bytes.data(), bytes.size());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) {
     return 0;
   }
+  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (data[0] % 2 == 0) {
-    fuzz_text(data[0] >> 1, std::string_view(reinterpret_cast<const char*>(data) + 1, size - 1));
+    const unsigned kind = data[0] >> 1;
+    fuzz_text(fixed_tokenizer((kind & 3) | (kind >> 4 & 4)).tokenizer, kind >> 2 & 15, text);
+  } else if (data[0] % 8 == 3) {
+    fuzz_changed(data[0] >> 3, data + 1, size - 1);
+  } else if (data[0] % 8 == 5) {
+    fuzz_text(fixed_tokenizer(8 + (data[0] >> 3 & 1)).tokenizer, data[0] >> 4, text);
   } else {
     fuzz_table(data + 1, size - 1);
   }

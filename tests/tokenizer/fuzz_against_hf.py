@@ -10,7 +10,7 @@ tokenizer_config.json files, vocab.txt files with odd lines. Exit code 1 at any 
 """
 
 import argparse
-import array
+import itertools
 import json
 import os
 import random
@@ -18,13 +18,13 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unicodedata
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
+import numpy  # noqa: E402
 import tokenizers  # noqa: E402
 import transformers  # noqa: E402
 
@@ -50,6 +50,7 @@ class Texts:
         self.rng = rng
         self.vocabulary = vocabulary
         self.fragments = FRAGMENTS + added * 3 + [a.upper() for a in added] + [a[: len(a) // 2] for a in added]
+        self.pool = []
         self.makers = [self.any, self.hard, self.marks, self.hangul, self.special, self.pieces, self.long, self.ascii,
                        self.words, self.special]
 
@@ -125,17 +126,25 @@ class Texts:
             out.append(word)
         return self.rng.choice([" ", " ", "-", ", "]).join(out)
 
-    def text(self):
-        maker = self.rng.choice(self.makers)
-        text = maker()
+    def one(self):
+        text = self.rng.choice(self.makers)()
         while self.rng.random() < 0.15:
             text += self.rng.choice(["", " "]) + self.rng.choice(self.makers)()
         return text
 
+    def text(self):
+        """A part of one made text and all or none of another: making each anew would be most of the time."""
+        rng = self.rng
+        if len(self.pool) < POOL:
+            self.pool.append(self.one())
+            return self.pool[-1]
+        first, second = self.pool[int(rng.random() * POOL)], self.pool[int(rng.random() * POOL)]
+        return first[int(rng.random() * 2 * len(first)):] + second[:int(rng.random() * 2 * len(second))]
+
     def raw(self):
         """Bytes, some of them not UTF-8."""
         data = self.text().encode()
-        if self.rng.random() < 0.1:
+        if self.rng.random() < 0.05:
             data = bytearray(data)
             for _ in range(self.rng.randrange(1, 4)):
                 at = self.rng.randrange(len(data) + 1)
@@ -179,21 +188,17 @@ class Ours:
         self.process = subprocess.Popen([driver, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def run(self, cases):
-        def send():
-            for text, pair, max_length, prefix in cases:
-                second = pair if pair is not None else b""
-                self.process.stdin.write(struct.pack("<5I", pair is not None, max_length, len(prefix), len(text),
-                                                     len(second)) + prefix + text + second)
-            self.process.stdin.flush()
-
-        sender = threading.Thread(target=send)
-        sender.start()
-        for _ in cases:
-            status, truncated, count = struct.unpack("<3I", self.process.stdout.read(12))
-            numbers = array.array("I")
-            numbers.frombytes(self.process.stdout.read(16 * count))
-            yield status, truncated, numbers
-        sender.join()
+        """The replies to all cases, one after the other, as numbers."""
+        parts = []
+        for text, pair, max_length, prefix in cases:
+            second = pair if pair is not None else b""
+            parts += [struct.pack("<5I", pair is not None, max_length, len(prefix), len(text), len(second)), prefix, text,
+                      second]
+        parts.append(struct.pack("<5I", FLUSH, 0, 0, 0, 0))
+        self.process.stdin.write(b"".join(parts))
+        self.process.stdin.flush()
+        (size,) = struct.unpack("<I", self.process.stdout.read(4))
+        return self.process.stdout.read(4 * size)
 
     def close(self):
         self.process.stdin.close()
@@ -203,19 +208,70 @@ class Ours:
 NO_OFFSET = 0xFFFFFFFF
 
 
-def expected(encoding, starts, prefix_bytes):
-    ids, types, offsets = encoding.ids, encoding.type_ids, encoding.offsets
-    added, sequences = encoding.special_tokens_mask, encoding.sequence_ids
-    out = []
-    for i, (begin, end) in enumerate(offsets):
-        if added[i]:
-            out += [ids[i], types[i], NO_OFFSET, NO_OFFSET]
-            continue
-        second = sequences[i] == 1
-        at = starts[1 if second else 0]
-        skip = 0 if second else prefix_bytes
-        out += [ids[i], types[i], max(at[begin] - skip, 0), max(at[end] - skip, 0)]
-    return out
+FLUSH = 2
+POOL = 20000
+
+
+def byte_begins(lengths):
+    """Where the characters of texts begin, from their lengths in bytes; each text has one entry more, its end."""
+    begins = numpy.zeros(len(lengths) + 1, numpy.int64)
+    numpy.cumsum(lengths, out=begins[1:])
+    return begins
+
+
+def lengths_of(text):
+    codes = numpy.frombuffer(text.encode("utf-32-le"), numpy.uint32)
+    return 1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000)
+
+
+def flat(lists, kind, count):
+    return numpy.fromiter(itertools.chain.from_iterable(lists), kind, count)
+
+
+def expected(encodings, cases, lengths):
+    """What the driver has to reply. `lengths`: of every character, in bytes, of each text and of each pair behind its
+    text."""
+    counts = numpy.fromiter((len(e) for e in encodings), numpy.int64, len(encodings))
+    total = int(counts.sum())
+    rows = numpy.empty((total, 4), numpy.uint32)
+    rows[:, 0] = flat((e.ids for e in encodings), numpy.uint32, total)
+    rows[:, 1] = flat((e.type_ids for e in encodings), numpy.uint32, total)
+    offsets = flat(itertools.chain.from_iterable(e.offsets for e in encodings), numpy.int64, 2 * total).reshape(total, 2)
+    added = flat((e.special_tokens_mask for e in encodings), bool, total)
+    # Characters of all texts in a row: where each text begins there.
+    chars = numpy.array([len(l) for l in lengths], numpy.int64)
+    first_char = byte_begins(chars)
+    begins = byte_begins(numpy.concatenate(lengths) if lengths else [])
+    seconds = numpy.array([case[1] is not None for case in cases])
+    text_of = numpy.repeat(byte_begins(1 + seconds)[:-1], counts)
+    if seconds.any():
+        text_of += flat(([s == 1 for s in e.sequence_ids] if pair else [False] * len(e)
+                         for e, pair in zip(encodings, seconds)), bool, total)
+    base = first_char[text_of][:, None]
+    skip = numpy.repeat(numpy.array([len(case[3]) for case in cases], numpy.int64), counts)
+    if seconds.any():
+        skip[text_of != numpy.repeat(byte_begins(1 + seconds)[:-1], counts)] = 0
+    places = numpy.maximum(begins[base + offsets] - begins[base] - skip[:, None], 0)
+    places[added] = NO_OFFSET
+    rows[:, 2:] = places
+    # A header before each.
+    result = numpy.zeros(3 * len(encodings) + 4 * total, numpy.uint32)
+    heads = 3 * numpy.arange(len(encodings)) + 4 * byte_begins(counts)[:-1]
+    result[heads + 1] = [bool(case[2]) and bool(e.overflowing) for e, case in zip(encodings, cases)]
+    result[heads + 2] = counts
+    body = numpy.ones(len(result), bool)
+    body[heads] = body[heads + 1] = body[heads + 2] = False
+    result[body] = rows.reshape(-1)
+    return result
+
+
+def replies(numbers, count):
+    """Each reply by itself."""
+    at = 0
+    for _ in range(count):
+        end = at + 3 + 4 * int(numbers[at + 2])
+        yield numbers[at:end].tolist()
+        at = end
 
 
 def compare(driver, folder, count, rng, label):
@@ -227,56 +283,73 @@ def compare(driver, folder, count, rng, label):
     added = [t.content for t in backend.get_added_tokens_decoder().values()]
     texts = Texts(rng, vocabulary, added)
     ours = Ours(driver, folder)
-    done = differences = 0
+    done = tokens = differences = 0
+    begin = time.time()
     # With less than the special tokens, `tokenizers` counts below zero, and we refuse.
     least = backend.num_special_tokens_to_add(True)
-    lengths = [0, 0, 0, 0, 0] + [n for n in (3, 4, 5, 8, 13, 16) if n >= least]
+    lengths_to_try = [0, 0, 0, 0, 0, 0, 0] + [n for n in (3, 4, 5, 8, 13, 16) if n >= least]
     while done < count:
         # Truncation is a property of the backend, so a batch has one length.
-        max_length = rng.choice(lengths)
+        max_length = rng.choice(lengths_to_try)
         if max_length:
             backend.enable_truncation(max_length)
         else:
             backend.no_truncation()
-        cases, inputs, positions = [], [], []
+        with_pairs = rng.random() < 0.15
+        cases, inputs, lengths = [], [], []
         for _ in range(min(1000, count - done)):
             text = texts.raw()
-            prefix = texts.text().encode() if rng.random() < 0.05 else b""
-            pair = texts.raw() if rng.random() < 0.25 else None
-            first, starts = decode(prefix + text)
-            if pair is not None:
-                second, second_starts = decode(pair)
-                inputs.append((first, second))
-                positions.append((starts, second_starts))
-            else:
-                inputs.append(first)
-                positions.append((starts, None))
+            prefix = texts.text().encode() if with_pairs and rng.random() < 0.2 else b""
+            pair = texts.raw() if with_pairs and rng.random() < 0.7 else None
+            given = []
+            for data in (prefix + text, pair):
+                if data is None:
+                    continue
+                try:
+                    given.append(data.decode())
+                    lengths.append(lengths_of(given[-1]))
+                except UnicodeDecodeError:
+                    one, starts = decode(data)
+                    given.append(one)
+                    lengths.append(numpy.diff(starts).astype(numpy.int64))
+            inputs.append(given[0] if pair is None else tuple(given))
             cases.append((text, pair, max_length, prefix))
         try:
             encodings = backend.encode_batch(inputs)
         except BaseException:  # a panic of the Rust code: find the texts that it cannot take, and leave them out
-            encodings = []
-            for given in inputs:
+            kept, at = [], 0
+            encodings, kept_lengths = [], []
+            for case, given in zip(cases, inputs):
+                parts = 1 if case[1] is None else 2
                 try:
                     encodings.append(backend.encode_batch([given])[0])
+                    kept.append(case)
+                    kept_lengths += lengths[at : at + parts]
                 except BaseException:
-                    encodings.append(None)
-        for case, encoding, starts, (status, truncated, numbers) in zip(cases, encodings, positions, ours.run(cases)):
-            if encoding is None:
-                continue
-            want = expected(encoding, starts, len(case[3]))
-            if status != 0 or numbers.tolist() != want or bool(truncated) != bool(encoding.overflowing):
-                differences += 1
-                if differences <= 5:
-                    print(f"DIFFERENT {folder}: text {case[0]!r} pair {case[1]!r} max_length {max_length} "
-                          f"prefix {case[3]!r}\n  chars {[hex(ord(c)) for c in case[0].decode(errors='replace')]}\n"
-                          f"  status {status} truncated {truncated} {len(encoding.overflowing)}\n"
-                          f"  ours {[tuple(numbers[i:i+4]) for i in range(0, len(numbers), 4)]}\n"
-                          f"  want {[tuple(want[i:i+4]) for i in range(0, len(want), 4)]}", flush=True)
+                    pass
+                at += parts
+            cases, lengths = kept, kept_lengths
+        want = expected(encodings, cases, lengths)
+        got = ours.run(cases)
         done += len(cases)
+        tokens += sum(len(e) for e in encodings)
+        if got != want.tobytes():
+            both = zip(cases, replies(numpy.frombuffer(got, numpy.uint32), len(cases)), replies(want, len(cases)))
+            for case, mine, theirs in both:
+                if mine != theirs:
+                    differences += 1
+                    if differences <= 5:
+                        print(f"DIFFERENT {folder}: text {case[0]!r} pair {case[1]!r} max_length {max_length} "
+                              f"prefix {case[3]!r}\n  chars {[hex(ord(c)) for c in case[0].decode(errors='replace')]}\n"
+                              f"  status, truncated, count: ours {mine[:3]} want {theirs[:3]}\n"
+                              f"  ours {[tuple(mine[i:i+4]) for i in range(3, len(mine), 4)]}\n"
+                              f"  want {[tuple(theirs[i:i+4]) for i in range(3, len(theirs), 4)]}", flush=True)
+        if label and done % 100000 == 0 and done < count:
+            print(f"  {done} texts, {differences} differences, {time.time() - begin:.0f} s", flush=True)
     code = ours.close()
     if differences or code or label:
-        print(f"{label or folder}: {done} texts, {differences} differences, driver's exit code {code}", flush=True)
+        print(f"{label or folder}: {done} texts, {tokens} tokens, {differences} differences, driver's exit code {code}",
+              flush=True)
     return differences + (code != 0)
 
 

@@ -58,6 +58,10 @@ TEST_CASE("recordings in the repository") {
   for (const char* name : {"all-MiniLM-L6-v2", "wordpiece-cased-ko"}) {
     CHECK(check(folder / (std::string(name) + ".jsonl"), folder / name) > 100);
   }
+  // Made and recorded by make_bpe.py.
+  for (const char* name : {"bpe-llama-normalized", "bpe-xlmr"}) {
+    CHECK(check(folder / (std::string(name) + ".jsonl"), folder / name) > 20);
+  }
 }
 
 TEST_CASE("all recordings") {

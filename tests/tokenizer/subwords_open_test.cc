@@ -90,7 +90,7 @@ TEST_CASE("a charsmap that leads out of its texts, or to what is not UTF-8") {
 
 TEST_CASE("unknown rules") {
   Changed strip(unigram());
-  CHECK_REFUSED(strip.field<uint8_t>(strip.rules(), fmt::Rules::VT_STRIP, 16), "strip 16");
+  CHECK_REFUSED(strip.field<uint8_t>(strip.rules(), fmt::Rules::VT_STRIP, 32), "strip 32");
   Changed collapse(unigram());
   CHECK_REFUSED(collapse.field<uint8_t>(collapse.rules(), fmt::Rules::VT_COLLAPSE, 3), "collapse 3");
   Changed trim(unigram());
@@ -129,7 +129,7 @@ TEST_CASE("BPE: tokens that are too long, unknown flags") {
   Changed length(bpe());
   CHECK_REFUSED(length.field<uint32_t>(length.bpe(), fmt::Bpe::VT_MAX_TOKEN_BYTES, 513), "max_token_bytes is 513");
   Changed flags(bpe());
-  CHECK_REFUSED(flags.field<uint32_t>(flags.bpe(), fmt::Bpe::VT_FLAGS, 4), "unknown flags 4");
+  CHECK_REFUSED(flags.field<uint32_t>(flags.bpe(), fmt::Bpe::VT_FLAGS, 16), "unknown flags 16");
 }
 
 TEST_CASE("Unigram: scores that are missing or not finite") {
