@@ -6,8 +6,8 @@ import unittest
 import support
 
 COMMANDS = ["convert", "inspect", "verify", "tokenize", "encode", "embed", "classify", "tag", "answer", "fill-mask",
-            "similarity", "rerank", "eval", "bench", "prune"]
-LATER = ["finetune", "distill", "compress"]
+            "similarity", "rerank", "eval", "bench", "prune", "finetune", "distill"]
+LATER = ["compress"]
 
 
 class Usage(support.TestCase):
