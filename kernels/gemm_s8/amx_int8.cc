@@ -14,7 +14,7 @@
 
 #include "gemm_s8/avx512.h"
 
-#if !defined(__AMX_INT8__) || !defined(__AVX512VNNI__)
+#if !(defined(__AMX_INT8__) || defined(__AMXINT8__)) || !defined(__AVX512VNNI__)  // clang 14 writes AMXINT8
 #error "compile with -mamx-tile -mamx-int8 and the flags of avx512_vnni"
 #endif
 
