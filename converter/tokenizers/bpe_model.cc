@@ -259,7 +259,9 @@ void CompiledBpe::compile_merges(const BpeModel& model, const std::map<std::stri
   };
   for (size_t i = 0; i < model.merges.size(); ++i) {
     const auto& [left, right] = model.merges[i];
-    merges_.emplace_back(id(left, i), id(right, i), id(left + right, i));
+    // One after the other: an error names the same token everywhere.
+    const uint32_t left_id = id(left, i), right_id = id(right, i);
+    merges_.emplace_back(left_id, right_id, id(left + right, i));
     ranks[{merges_.back().left(), merges_.back().right()}] = static_cast<uint32_t>(i);  // the last one counts
     std::string bytes;
     if (model.metaspace) {

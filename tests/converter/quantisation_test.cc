@@ -277,7 +277,10 @@ TEST_CASE("sensitivity: one error for each matrix, from its rounding alone") {
       measure_sensitivity(rounded, built.model, nullptr, id_inputs(shape, 4), [](double) {});
   CHECK(list.size() == 7);
   for (const MatrixSensitivity& entry : list) {
-    CHECK(entry.error > 0);
+    const std::string& name = built.model.matrices[entry.matrix].name;
+    CAPTURE(name);
+    // The answer is the hidden states: the pooler behind them changes nothing, but for XNNPACK's last bits.
+    CHECK((entry.error > 1e-5) == (name != "pooler.dense"));
     CHECK(entry.error < 0.1);
   }
 }

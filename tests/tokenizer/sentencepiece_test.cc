@@ -165,7 +165,7 @@ TEST_CASE("SentencePiece's BPE: what is refused, by name") {
   CHECK_ERROR(broken("/model/end_of_word_suffix", "</w>"), "model.end_of_word_suffix: is not implemented");
   CHECK_ERROR(broken("/model/unk_token", nullptr), "BPE without an unknown token is not implemented");
   CHECK_ERROR(broken("/model/unk_token", "none"), "lacks its unk_token \"none\"");
-  CHECK_ERROR(broken("/model/merges/0", "a x"), "the vocabulary lacks \"ax\"");
+  CHECK_ERROR(broken("/model/merges/0", "a x"), "the vocabulary lacks \"x\"");
   CHECK_ERROR(broken("/pre_tokenizer", json{{"type", "Whitespace"}}),
               "the pre-tokenizer Whitespace is not implemented");
   CHECK_ERROR(broken("/normalizer/normalizers/1", json{{"type", "NFC"}}), "Prepend is implemented with Replace");
