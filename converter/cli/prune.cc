@@ -77,6 +77,16 @@ class PruneCommand : public Command {
       throw UsageError(target_ ? "both --target and --vocabulary; expected one, and the other on the result"
                                : "nothing to prune; expected --target SHARE or --vocabulary F");
     }
+    if (!target_) {
+      const std::pair<bool, const char*> others[] = {{!data_.empty(), "--data"},     {!dev_.empty(), "--dev"},
+                                                     {curve_, "--curve"},            {!report_.empty(), "--report"},
+                                                     {budget_ != "operations", "--budget"}};
+      for (const auto& [given, option] : others) {
+        if (given) {
+          throw UsageError(std::string(option) + " goes with --target, not with --vocabulary");
+        }
+      }
+    }
     return target_ ? prune_structure(arguments[0]) : prune_vocabulary(arguments[0]);
   }
 

@@ -51,6 +51,11 @@ class Usage(support.TestCase):
         for command in [*LATER, "embedd", "", "--frobnicate"]:
             self.fails(2, command, says="expected one of convert, inspect")
 
+    def test_options_that_do_not_go_together(self):
+        for option in (["--report", "r.html"], ["--dev", "d.tsv"], ["--data", "d.tsv"], ["--curve"]):
+            self.fails(2, "prune", "model", "--vocabulary", "texts", "-o", "out", *option,
+                       says=f"{option[0]} goes with --target")
+
     def test_unknown_options(self):
         for command in COMMANDS:
             self.fails(2, command, "m.kgl", "--frobnicate", says=["--frobnicate", f"see kinglet {command} --help"])
