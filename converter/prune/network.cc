@@ -120,6 +120,27 @@ void Network::product(const std::vector<float>& in, const Dense& matrix, std::ve
 
 // ---- Ops ----
 
+namespace {
+
+// The row of `entry`'s table for a token of the text that starts at `begin`.
+size_t table_row(const EmbedTable& entry, const Tokens& tokens, uint32_t begin, uint32_t token) {
+  switch (entry.index) {
+    case fmt::EmbedIndex::token: return static_cast<size_t>(tokens.ids[token]);
+    case fmt::EmbedIndex::type: return static_cast<size_t>(tokens.types[token]);
+    case fmt::EmbedIndex::counted_position: {
+      const auto padding = static_cast<int64_t>(entry.base) - 1;
+      if (tokens.ids[token] == padding) {
+        return static_cast<size_t>(padding);
+      }
+      const auto first = tokens.ids.begin() + begin, last = tokens.ids.begin() + token;
+      return token - begin + entry.base - static_cast<size_t>(std::count(first, last, padding));
+    }
+    default: return token - begin + entry.base;
+  }
+}
+
+}  // namespace
+
 void Network::run(Tape& tape, size_t, const EmbedOp& op) const {
   const size_t width = model_.values[op.out].width;
   std::vector<float>& out = make(tape, op.out);
@@ -128,9 +149,7 @@ void Network::run(Tape& tape, size_t, const EmbedOp& op) const {
     const uint32_t begin = tape.tokens->begins[text];
     for (uint32_t token = begin; token < tape.tokens->begins[text + 1]; ++token, ++row) {
       for (const EmbedTable& entry : op.tables) {
-        const size_t index = entry.index == fmt::EmbedIndex::token  ? static_cast<size_t>(tape.tokens->ids[token])
-                             : entry.index == fmt::EmbedIndex::type ? static_cast<size_t>(tape.tokens->types[token])
-                                                                    : token - begin + entry.base;
+        const size_t index = table_row(entry, *tape.tokens, begin, token);
         const size_t columns = model_.tensors[entry.table].columns();
         for (size_t j = 0; j < columns; ++j) {
           out[row * width + entry.column + j] += tensors_[entry.table][index * columns + j];

@@ -8,8 +8,10 @@
 #include <cstring>
 
 #include "fixtures.h"
+#include "prune/network.h"
 #include "recorded.h"
 #include "reference_bert.h"
+#include "source_model.h"
 #include "support/paths.h"
 #include "support/temporary.h"
 
@@ -144,6 +146,21 @@ void erase(Tensors& tensors, const std::string& prefix) {
 }
 
 // A checkpoint against last_hidden_state computed from the tensors of a BERT.
+// The network that pruning differentiates computes the same.
+void check_network(const fs::path& folder, const std::vector<int32_t>& types, const std::vector<double>& expected) {
+  const convert::ModelIR model = convert::read_source_model(folder, {}, {}, [](const std::string&, double) {}).model;
+  const convert::Network network(model);
+  convert::Tokens tokens = {kIds, types, {0, static_cast<uint32_t>(kIds.size())}};
+  convert::Tape tape = network.tape(tokens, 0, 1, false);
+  network.forward(tape, 0, model.program.size());
+  for (const convert::Output& output : model.outputs) {
+    if (output.name == "last_hidden_state") {
+      REQUIRE(tape.values[output.value].size() == expected.size());
+      CHECK(distance(expected, tape.values[output.value].data()) <= 1);
+    }
+  }
+}
+
 void check_encoder(const Json& config, const Tensors& tensors, const std::vector<int32_t>& types, const Tensors& bert,
                    const BertShape& shape, double least_cosine = 0.998) {
   const TemporaryFolder folder, out;
@@ -153,6 +170,7 @@ void check_encoder(const Json& config, const Tensors& tensors, const std::vector
   for (const auto& row : reference_bert(bert, shape, kIds, types)) {
     expected.insert(expected.end(), row.begin(), row.end());
   }
+  check_network(folder.path(), types, expected);
   for (const char* precision : {"fp32", "int8"}) {
     CAPTURE(precision);
     convert_checkpoint(folder.path(), out / "m.kgl", precision);

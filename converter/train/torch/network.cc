@@ -222,6 +222,10 @@ void Network::apply(const convert::EmbedOp& op, State& state) const {
       rows = torch::embedding(table, inputs.types.clamp_max(table.size(0) - 1));
     } else if (entry.index == fmt::EmbedIndex::position) {
       rows = table.slice(0, entry.base, entry.base + inputs.ids.size(1)).unsqueeze(0);
+    } else if (entry.index == fmt::EmbedIndex::counted_position) {
+      const int64_t padding = static_cast<int64_t>(entry.base) - 1;
+      const Tensor counted = inputs.ids.ne(padding).to(torch::kLong);
+      rows = torch::embedding(table, counted.cumsum(1) * counted + padding);
     } else {
       convert::refuse("the program embeds neighbouring tokens, which training does not know");
     }
