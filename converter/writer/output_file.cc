@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "writer/cleanup.h"
+#include "writer/durable.h"
 
 namespace kinglet::convert {
 
@@ -70,18 +71,11 @@ OutputFile::~OutputFile() {
 }
 
 void OutputFile::write(uint64_t offset, const void* data, size_t size) {
-  const auto* next = static_cast<const char*>(data);
-  while (size > 0) {
-    const ssize_t written = pwrite(fd_, next, size, static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      fail(written < 0 ? errno : ENOSPC);
-    }
-    next += written;
-    offset += static_cast<uint64_t>(written);
-    size -= static_cast<size_t>(written);
+  const int error = write_all(data, size, [&](const char* bytes, size_t left, size_t done) {
+    return pwrite(fd_, bytes, left, static_cast<off_t>(offset + done));
+  });
+  if (error != 0) {
+    fail(error);
   }
 }
 
@@ -89,24 +83,14 @@ void OutputFile::commit() {
   if (temporary_.empty()) {
     return;
   }
-  if (fsync(fd_) != 0) {
-    fail(errno);
-  }
-  // Some file systems report a full disk only here.
-  const int closed = close(fd_);
-  fd_ = -1;
-  if (closed != 0 && errno != EINTR) {
-    fail(errno);
+  if (const int error = flush_and_close(&fd_); error != 0) {
+    fail(error);
   }
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) {
     fail(errno);
   }
   temporary_.clear();
-  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
-  if (const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); directory >= 0) {
-    fsync(directory);  // where a file system cannot do this, the rename is as durable as it gets
-    close(directory);
-  }
+  flush_names(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
 }
 
 void OutputFile::fail(int error) const {

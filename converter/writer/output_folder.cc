@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "kinglet.h"
 #include "writer/cleanup.h"
+#include "writer/durable.h"
 
 namespace kinglet::convert {
 
@@ -65,13 +66,6 @@ bool exchange(const fs::path& a, const fs::path& b) {
 #else
   return a == b;
 #endif
-}
-
-void sync_folder(const fs::path& folder) {
-  if (const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); directory >= 0) {
-    fsync(directory);  // where a file system cannot do this, the names are as durable as they get
-    close(directory);
-  }
 }
 
 // The files that an earlier run put there; nothing when the folder does not say.
@@ -207,29 +201,16 @@ void OutputFolder::begin(const std::string& name) {
 }
 
 void OutputFolder::write(const void* data, size_t size) {
-  const auto* next = static_cast<const char*>(data);
-  while (size > 0) {
-    const ssize_t written = ::write(fd_, next, size);
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      fail(written < 0 ? errno : ENOSPC);
-    }
-    next += written;
-    size -= static_cast<size_t>(written);
+  const int error = write_all(
+      data, size, [&](const char* bytes, size_t left, size_t) { return ::write(fd_, bytes, left); });
+  if (error != 0) {
+    fail(error);
   }
 }
 
 void OutputFolder::end() {
-  if (fsync(fd_) != 0) {
-    fail(errno);
-  }
-  // Some file systems report a full disk only here.
-  const int closed = close(fd_);
-  fd_ = -1;
-  if (closed != 0 && errno != EINTR) {
-    fail(errno);
+  if (const int error = flush_and_close(&fd_); error != 0) {
+    fail(error);
   }
 }
 
@@ -241,9 +222,9 @@ void OutputFolder::add(const std::string& name, const std::string& bytes) {
 
 void OutputFolder::sync_folders() const {
   for (const std::string& folder : folders_) {
-    sync_folder(temporary_ / folder);
+    flush_names(temporary_ / folder);
   }
-  sync_folder(temporary_);
+  flush_names(temporary_);
 }
 
 void OutputFolder::commit(Json facts) {
@@ -259,7 +240,7 @@ void OutputFolder::commit(Json facts) {
   sync_folders();
   check(path_);  // again: someone may have put something there
   take_place();
-  sync_folder(path_.parent_path());
+  flush_names(path_.parent_path());
 }
 
 void OutputFolder::take_place() {
