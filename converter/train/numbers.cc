@@ -6,13 +6,13 @@
 #include <numeric>
 #include <utility>
 
+#include "base/random_bits.h"
+
 namespace kinglet::train {
 
 uint64_t Random::next() {
-  uint64_t z = state_ += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
+  state_ += convert::kGoldenGamma;
+  return convert::mixed_bits(state_);
 }
 
 uint64_t Random::below(uint64_t limit) {
@@ -20,7 +20,7 @@ uint64_t Random::below(uint64_t limit) {
 }
 
 double Random::uniform() {
-  return static_cast<double>(next() >> 11) * 0x1p-53;
+  return convert::share_of_bits(next());
 }
 
 uint64_t mix_seed(uint64_t seed, uint64_t with) {
