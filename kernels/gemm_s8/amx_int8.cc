@@ -61,8 +61,6 @@ TileConfig config_of(size_t rows, size_t last_depth) {
 
 // [k/8][16][8] to [k/4][16][4], of one or more columns; asks for what lies behind them.
 void part_columns(const int8_t* w, size_t bytes, bool more, unsigned char* panel) {
-  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-  const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
   for (size_t at = 0; at < bytes; at += kStepBytes) {
     const __m512i low = _mm512_loadu_si512(w + at);
     const __m512i high = _mm512_loadu_si512(w + at + 64);
@@ -70,8 +68,8 @@ void part_columns(const int8_t* w, size_t bytes, bool more, unsigned char* panel
       _mm_prefetch(reinterpret_cast<const char*>(w) + bytes + at, _MM_HINT_T1);
       _mm_prefetch(reinterpret_cast<const char*>(w) + bytes + at + 64, _MM_HINT_T1);
     }
-    _mm512_store_si512(panel + at, _mm512_permutex2var_epi32(low, even, high));
-    _mm512_store_si512(panel + at + 64, _mm512_permutex2var_epi32(low, odd, high));
+    _mm512_store_si512(panel + at, even_lanes(low, high));
+    _mm512_store_si512(panel + at + 64, odd_lanes(low, high));
   }
 }
 

@@ -37,6 +37,16 @@ struct Correction {
   asm("vpdpwssd\t{%2, %1, %0|%0, %1, %2}" : "+v"(sums) : "v"(a), "v"(b));
 }
 
+// The even and the odd 32-bit lanes of two vectors.
+[[gnu::always_inline]] inline __m512i even_lanes(__m512i a, __m512i b) {
+  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  return _mm512_permutex2var_epi32(a, even, b);
+}
+[[gnu::always_inline]] inline __m512i odd_lanes(__m512i a, __m512i b) {
+  const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+  return _mm512_permutex2var_epi32(a, odd, b);
+}
+
 // 16 outputs of a row.
 struct Columns {
   __m512i pairs;

@@ -139,8 +139,6 @@ struct Walk {
 // Adds the halves of the sums, corrects them for the zero points, scales, and writes.
 template <int kRows, int kTiles>
 [[gnu::always_inline]] inline void finish(const Block& block, size_t group, __m512i (&sums)[kRows][kTiles][2]) {
-  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-  const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
 #pragma GCC unroll 4
   for (int t = 0; t < kTiles; ++t) {
     const size_t column = (group * kTiles + t) * kTileColumns;
@@ -150,8 +148,8 @@ template <int kRows, int kTiles>
                           last ? block.last_mask : static_cast<__mmask16>(0xFFFF));
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
-      const __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(sums[r][t][0], even, sums[r][t][1]),
-                                           _mm512_permutex2var_epi32(sums[r][t][0], odd, sums[r][t][1]));
+      const __m512i sum = _mm512_add_epi32(even_lanes(sums[r][t][0], sums[r][t][1]),
+                                           odd_lanes(sums[r][t][0], sums[r][t][1]));
       columns.write(sum, block.zero_pairs[r], block.row_scale[r], block.out + r * block.out_stride + column);
     }
   }
