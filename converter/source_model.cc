@@ -7,12 +7,9 @@
 #include "base/json_file.h"
 #include "base/text.h"
 #include "families/dense.h"
-#include "families/family.h"
 #include "families/heads.h"
-#include "families/sentence_transformers.h"
 #include "families/task_facts.h"
 #include "readers/checkpoint.h"
-#include "readers/source_folder.h"
 
 namespace kinglet::convert {
 
@@ -60,22 +57,31 @@ void apply_limits(const SentenceModules& modules, const CompiledTokenizer* token
 
 }  // namespace
 
+OpenedSource open_source(const fs::path& source) {
+  const SourcePaths paths = find_source(source);
+  std::optional<SentenceModules> modules = paths.weights.empty() ? read_sentence_modules(paths.folder) : std::nullopt;
+  const fs::path transformer = modules ? modules->transformer : paths.folder;
+  BuildRequest request = {load_config(transformer),
+                          open_checkpoint(transformer, paths.weights),
+                          transformer.string(),
+                          std::nullopt,
+                          {},
+                          modules.has_value(),
+                          {}};
+  return {paths, std::move(modules), std::move(request)};
+}
+
 SourceModel read_source_model(const fs::path& path, const std::optional<std::string>& task,
                               const std::vector<std::string>& labels,
                               const std::function<void(const std::string& what, double fraction)>& progress) {
   const auto asked = task ? std::optional(parse_task(*task)) : std::nullopt;
   progress("reading the checkpoint", 0);
-  const SourcePaths paths = find_source(path);
-  const auto found = paths.weights.empty() ? read_sentence_modules(paths.folder) : std::nullopt;
+  auto [paths, found, request] = open_source(path);
   const SentenceModules modules = found.value_or(SentenceModules{paths.folder, {}, {}, {}, {}, {}, kNone});
-  const std::string source = modules.transformer.string();
-  BuildRequest request = {load_config(modules.transformer),
-                          open_checkpoint(modules.transformer, paths.weights),
-                          source,
-                          asked,
-                          labels,
-                          found.has_value(),
-                          {modules.embedding.pooling, modules.embedding.normalize && modules.dense.empty()}};
+  const std::string source = request.source;
+  request.task = asked;
+  request.labels = labels;
+  request.embedding = {modules.embedding.pooling, modules.embedding.normalize && modules.dense.empty()};
   const JsonObject config = request.config;
   SourceModel result;
   result.provenance = provenance_of(paths.folder);

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "families/sentence_transformers.h"
 #include "ir/model_ir.h"
+#include "readers/source_folder.h"
 #include "tokenizers/compile.h"
 
 namespace kinglet::convert {
@@ -21,6 +23,14 @@ struct SourceModel {
   std::vector<std::filesystem::path> files;  // of the weights
   uint64_t bytes = 0;                        // of these files
 };
+
+// What a path names, read as far as its config, its modules and the list of its tensors.
+struct OpenedSource {
+  SourcePaths paths;
+  std::optional<SentenceModules> modules;  // of a sentence-transformers folder
+  BuildRequest request;                    // for the transformer, as the checkpoint itself is; no task or labels asked for
+};
+OpenedSource open_source(const std::filesystem::path& source);
 
 // Reads a Hugging Face or sentence-transformers folder, one of the hub cache, or a weights file inside one. `task` and
 // `labels` stand instead of what the checkpoint says. Throws Error.

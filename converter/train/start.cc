@@ -4,10 +4,8 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "families/family.h"
-#include "families/sentence_transformers.h"
 #include "families/weights.h"
-#include "readers/source_folder.h"
+#include "source_model.h"
 #include "train/family_names.h"
 
 namespace kinglet::train {
@@ -25,22 +23,13 @@ void check_trainable(const ModelIR& model, const std::string& source) {
 }
 
 ModelIR load_model(const std::filesystem::path& source, bool encoder_only) {
-  const convert::SourcePaths paths = convert::find_source(source);
-  const auto found = paths.weights.empty() ? convert::read_sentence_modules(paths.folder) : std::nullopt;
-  const std::filesystem::path folder = found ? found->transformer : paths.folder;
-  convert::BuildRequest request = {convert::load_config(folder),
-                                   convert::open_checkpoint(folder, paths.weights),
-                                   folder.string(),
-                                   std::nullopt,
-                                   {},
-                                   found.has_value(),
-                                   {}};
-  if (encoder_only && !found) {
-    request.task = fmt::Task::embed;
+  convert::OpenedSource opened = convert::open_source(source);
+  if (encoder_only && !opened.modules) {
+    opened.request.task = fmt::Task::embed;
   }
-  ModelIR model = convert::build_model(std::move(request));
-  if (found && found->max_length) {
-    model.max_length = static_cast<uint32_t>(std::min<uint64_t>(model.max_length, *found->max_length));
+  ModelIR model = convert::build_model(std::move(opened.request));
+  if (opened.modules && opened.modules->max_length) {
+    model.max_length = static_cast<uint32_t>(std::min<uint64_t>(model.max_length, *opened.modules->max_length));
   }
   return model;
 }
