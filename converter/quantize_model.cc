@@ -31,8 +31,7 @@ class Quantizer {
     if (wants_texts) {
       read_texts();
     }
-    fold_attention(model_);
-    equalize_attention(model_);
+    prepare_attention(model_);
     const ModelIR exact = model_;
     quantize(model_, options_.keep_fp32);
     const ModelIR rounded = model_;

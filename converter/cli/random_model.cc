@@ -126,7 +126,7 @@ RandomModel::RandomModel(const ModelShape& shape, bool int8)
     : path_(std::filesystem::temp_directory_path() / ("kinglet-bench-" + std::to_string(getpid()) + ".kgl")) {
   ModelIR model = Builder(shape).build();
   if (int8) {
-    fold_attention(model);
+    prepare_attention(model);
     quantize(model, {});
   }
   OutputFile file(path_);

@@ -22,6 +22,9 @@ void fold_attention(ModelIR& model);
 // Throws Error when the numbers cannot be read.
 void equalize_attention(ModelIR& model);
 
+// Both, in their order: what a model wants before `quantize`.
+void prepare_attention(ModelIR& model);
+
 // Marks what is stored in 8 bits: matrices by output channel, tables by row; and attention as quantized, unless it is
 // disentangled. What matches a glob pattern of `keep_fp32` stays f32, as do tables of at most 16 rows and heads of less
 // than 64 outputs. Throws Error when a pattern matches no matrix and no table.

@@ -60,6 +60,11 @@ void quantize_table(ModelIR& model, uint32_t id, KeepList& keep) {
 
 }  // namespace
 
+void prepare_attention(ModelIR& model) {
+  fold_attention(model);
+  equalize_attention(model);
+}
+
 void quantize(ModelIR& model, const std::vector<std::string>& keep_fp32) {
   KeepList keep(keep_fp32);
   for (const Matrix& matrix : model.matrices) {

@@ -13,7 +13,7 @@ namespace {
 
 Model open(ModelIR model, const CompiledTokenizer* tokenizer, const std::string& precision, OutputFile& file) {
   if (precision == "int8") {
-    fold_attention(model);
+    prepare_attention(model);
     quantize(model, {});
   }
   write_model(model, tokenizer, {precision, "trial"}, file, [](const std::string&, double) {});
