@@ -15,7 +15,7 @@ size_t thread_count() {
   return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMost);
 }
 
-void parallel_for(size_t count, const std::function<void(size_t)>& work) {
+void parallel_for(size_t threads, size_t count, const std::function<void(size_t)>& work) {
   std::atomic<size_t> next = 0;
   std::exception_ptr first_error;
   std::mutex mutex;
@@ -30,17 +30,21 @@ void parallel_for(size_t count, const std::function<void(size_t)>& work) {
       next = count;
     }
   };
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < std::min(thread_count(), count); ++i) {
-    threads.emplace_back(loop);
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < std::min(threads, count); ++i) {
+    others.emplace_back(loop);
   }
   loop();
-  for (std::thread& thread : threads) {
+  for (std::thread& thread : others) {
     thread.join();
   }
   if (first_error) {
     std::rethrow_exception(first_error);
   }
+}
+
+void parallel_for(size_t count, const std::function<void(size_t)>& work) {
+  parallel_for(thread_count(), count, work);
 }
 
 }  // namespace kinglet::convert

@@ -1,9 +1,9 @@
-// Fisher information of masks, tokens and outputs.
+// Fisher information of tokens and outputs.
 #include "prune/importance.h"
 
 #include <algorithm>
 
-#include "prune/parallel.h"
+#include "base/parallel.h"
 
 namespace kinglet::convert {
 
@@ -11,29 +11,11 @@ namespace {
 
 constexpr size_t kChunkTokens = 256;
 
-// The gradients of the masks of one text: Σ over its tokens of value·gradient, summed over the unit's `size` columns.
-void add_masks(const std::vector<float>& values, const std::vector<float>& gradients, size_t first, size_t rows,
-               size_t width, size_t size, std::vector<double>& units) {
-  std::vector<double> masks(width / size);
-  for (size_t row = first; row < first + rows; ++row) {
-    for (size_t j = 0; j < width; ++j) {
-      masks[j / size] += static_cast<double>(values[row * width + j]) * static_cast<double>(gradients[row * width + j]);
-    }
-  }
-  for (size_t i = 0; i < masks.size(); ++i) {
-    units[i] += masks[i] * masks[i];
-  }
-}
-
 // What one chunk adds to a branch.
-Branch measure(const Network& network, const Tape& tape, uint32_t inner, uint32_t out, size_t size) {
-  const size_t width = network.model().values[inner].width, hidden = network.model().values[out].width;
-  Branch branch = {std::vector<double>(width / size), {}, std::vector<double>(hidden * hidden)};
+Branch measure(const Network& network, const Tape& tape, uint32_t out) {
+  const size_t hidden = network.model().values[out].width;
+  Branch branch = {{}, std::vector<double>(hidden * hidden)};
   const std::vector<float>& gradient = tape.gradients[out];
-  for (size_t text = tape.first; text < tape.last; ++text) {
-    add_masks(tape.values[inner], tape.gradients[inner], tape.tokens->count(tape.first, text),
-              tape.tokens->count(text, text + 1), width, size, branch.units);
-  }
   for (size_t row = 0; row < gradient.size(); row += hidden) {
     double sum = 0;
     for (size_t j = 0; j < hidden; ++j) {
@@ -46,9 +28,7 @@ Branch measure(const Network& network, const Tape& tape, uint32_t inner, uint32_
 }
 
 void merge(const Branch& part, Branch* whole) {
-  whole->units.resize(part.units.size());
   whole->outputs.resize(part.outputs.size());
-  std::transform(part.units.begin(), part.units.end(), whole->units.begin(), whole->units.begin(), std::plus<double>());
   std::transform(part.outputs.begin(), part.outputs.end(), whole->outputs.begin(), whole->outputs.begin(),
                  std::plus<double>());
   whole->tokens.insert(whole->tokens.end(), part.tokens.begin(), part.tokens.end());
@@ -89,9 +69,8 @@ Importance measure_importance(const Network& network, const std::vector<EncoderL
       network.backward(tape, layers.front().op, model.program.size());
       parts[i] = {};
       for (const EncoderLayer& layer : layers) {
-        parts[i].attention.push_back(
-            measure(network, tape, layer.attended, written(model, layer.op + 1), layer.head_dim));
-        parts[i].feed_forward.push_back(measure(network, tape, layer.activated, written(model, layer.op + 4), 1));
+        parts[i].attention.push_back(measure(network, tape, written(model, layer.op + 1)));
+        parts[i].feed_forward.push_back(measure(network, tape, written(model, layer.op + 4)));
       }
     });
     for (size_t i = 0; i < count; ++i) {

@@ -12,7 +12,6 @@ namespace kinglet::convert {
 
 // Of one residual branch: attention or feed-forward. "The output" is that of its last product, before the residual.
 struct Branch {
-  std::vector<double> units;    // Fisher information of a mask on every head or neuron (Kwon et al., 2022)
   std::vector<float> tokens;    // every token's: the squared length of the loss's gradient at the output
   std::vector<double> outputs;  // of the output's numbers, [hidden][hidden]: Σ g·gᵀ
 };

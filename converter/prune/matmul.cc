@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "base/parallel.h"
 #include "cpu/cpu.h"
 #include "prune/matmul_kernels.h"
-#include "prune/parallel.h"
 
 namespace kinglet::convert {
 

@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <new>
 #include <numeric>
+#include <optional>
 #include <sstream>
 
 #include "base/text.h"
 #include "calibrate/texts.h"
 #include "eval/bootstrap.h"
 #include "eval/evaluate.h"
+#include "eval/timing.h"
 #include "prune/budget.h"
 #include "prune/pruned_model.h"
-#include "prune/timing.h"
 #include "prune/trial.h"
 #include "source_model.h"
 #include "writer/checkpoint_folder.h"
@@ -147,17 +148,18 @@ class Pruner {
     };
     const Trial fewer_heads(model_of(2, 1), source_.tokenizer.get(), "int8");
     const Trial fewer_neurons(model_of(1, 2), source_.tokenizer.get(), "int8");
-    const std::vector<double> times = time_calls({&dense, &fewer_heads.model(), &fewer_neurons.model()},
-                                                 static_cast<uint32_t>(length_ + 0.5), 3 * kTimingSeconds);
+    const std::vector<eval::CallTime> times =
+        eval::time_calls({&dense, &fewer_heads.model(), &fewer_neurons.model()}, static_cast<uint32_t>(length_ + 0.5),
+                         3 * kTimingSeconds);
     double heads = 0, neurons = 0;
     for (const EncoderLayer& layer : layers_) {
       heads += layer.heads - std::max(1u, layer.heads / 2);
       neurons += layer.neurons - std::max(1u, layer.neurons / 2);
     }
     Costs costs;
-    costs.head = std::max(0.0, times[0] - times[1]) / std::max(heads, 1.0);
-    costs.neuron = std::max(0.0, times[0] - times[2]) / std::max(neurons, 1.0);
-    costs.fixed = std::max(0.0, times[0] - cost_of(full_, costs)) / static_cast<double>(layers_.size());
+    costs.head = std::max(0.0, times[0].median - times[1].median) / std::max(heads, 1.0);
+    costs.neuron = std::max(0.0, times[0].median - times[2].median) / std::max(neurons, 1.0);
+    costs.fixed = std::max(0.0, times[0].median - cost_of(full_, costs)) / static_cast<double>(layers_.size());
     return costs;
   }
 
@@ -212,11 +214,13 @@ class Pruner {
   // The usual metric on the data to measure on, times 100. An empty `pass` is not entered into the result.
   double measure(const std::string& pass, const Model& model) {
     progress_("measuring", 0.7);
-    const eval::Data data = eval::read_data(options_.dev, model, options_.source.string());
+    if (!dev_) {
+      dev_ = eval::read_data(options_.dev, model, options_.source.string());
+    }
     eval::PredictOptions predict;  // one thread: the texts are short
-    const eval::Predictions predictions = eval::predict(model, options_.source.string(), data, predict);
-    const eval::Scorer scorer(data, predictions);
-    const std::string& metric = eval::metrics_of(data.kind).front();
+    const eval::Predictions predictions = eval::predict(model, options_.source.string(), *dev_, predict);
+    const eval::Scorer scorer(*dev_, predictions);
+    const std::string& metric = eval::metrics_of(dev_->kind).front();
     const std::optional<double> value = scorer.value(metric);
     if (!value) {
       refuse(options_.dev.string(), ": ", metric, " is undefined on it");
@@ -224,7 +228,7 @@ class Pruner {
     if (!pass.empty()) {
       const auto interval = eval::bootstrap(scorer, metric);
       result_.measurements.push_back({pass, metric, 100 * *value, interval ? 100 * interval->low : 100 * *value,
-                                      interval ? 100 * interval->high : 100 * *value, data.size()});
+                                      interval ? 100 * interval->high : 100 * *value, dev_->size()});
     }
     return 100 * *value;
   }
@@ -234,14 +238,14 @@ class Pruner {
     if (chosen) {
       for (const uint32_t length : kTimedLengths) {
         if (length <= source_.model.max_length) {
-          const std::vector<double> times = time_calls({&dense, &pruned}, length, kTimingSeconds);
-          result_.latencies.push_back({std::to_string(length) + " tokens", times[0], times[1]});
+          const std::vector<eval::CallTime> times = eval::time_calls({&dense, &pruned}, length, kTimingSeconds);
+          result_.latencies.push_back({std::to_string(length) + " tokens", times[0].median, times[1].median});
         }
       }
     }
-    const std::vector<double> times =
-        time_calls({&dense, &pruned}, static_cast<uint32_t>(length_ + 0.5), kTimingSeconds);
-    return times[0] / times[1];
+    const std::vector<eval::CallTime> times =
+        eval::time_calls({&dense, &pruned}, static_cast<uint32_t>(length_ + 0.5), kTimingSeconds);
+    return times[0].median / times[1].median;
   }
 
   const PruneOptions& options_;
@@ -253,6 +257,7 @@ class Pruner {
   Fitting fitting_;
   Tokens tokens_;
   double length_ = 0;  // mean, of the texts
+  std::optional<eval::Data> dev_;
   Sizes full_;
   Costs operations_;
   Importance importance_;

@@ -5,7 +5,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "prune/parallel.h"
+#include "base/parallel.h"
+
 
 namespace kinglet::convert {
 

@@ -80,13 +80,17 @@ std::string grouped(uint64_t number) {
   return text;
 }
 
-std::string number_text(const char* pattern, double value) {
+std::string formatted(const char* pattern, double value) {
   char text[400];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
   std::snprintf(text, sizeof(text), pattern, value);
 #pragma GCC diagnostic pop
-  std::string result = text;
+  return text;
+}
+
+std::string number_text(const char* pattern, double value) {
+  std::string result = formatted(pattern, value);
   if (!result.empty() && result[0] == '-') {
     const bool zero = result.find_first_of("123456789") == std::string::npos;
     result.replace(0, 1, zero ? "" : "−");

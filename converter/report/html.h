@@ -16,7 +16,9 @@ std::string escape_html(std::string_view text, size_t most = 2000);
 std::string bytes_text(uint64_t bytes);
 // "12,345".
 std::string grouped(uint64_t number);
-// printf for one number; "−" instead of "-" in front of a negative one.
+// printf for one number.
+std::string formatted(const char* pattern, double value);
+// The same; "−" instead of "-" in front of a negative one.
 std::string number_text(const char* pattern, double value);
 // "0.62", "13.4": milliseconds with three digits.
 std::string ms_text(double ms);

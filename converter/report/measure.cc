@@ -2,14 +2,13 @@
 #include "report/measure.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <fstream>
-#include <random>
 
 #include "base/text.h"
 #include "eval/agreement.h"
 #include "eval/bootstrap.h"
+#include "eval/timing.h"
+#include "report/html.h"
 
 namespace kinglet::convert {
 
@@ -17,22 +16,12 @@ namespace {
 
 constexpr size_t kMostChanged = 10;
 constexpr uint32_t kLengths[] = {16, 64, 128, 256};
-constexpr size_t kLeastCalls = 5, kMostCalls = 100, kWarmUpCalls = 2;
 constexpr double kSecondsALength = 0.6;
 constexpr double kUnrest = 1.3;
 
-std::string print(const char* pattern, double value) {
-  char text[64];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  std::snprintf(text, sizeof(text), pattern, value);
-#pragma GCC diagnostic pop
-  return text;
-}
-
 void add_agreement(const eval::Data& data, const eval::Agreement& agreement, Report* report) {
   const std::string of = std::to_string(agreement.equal) + " of " + std::to_string(agreement.count);
-  const std::string share = print("%.2f %%", agreement.share * 100);
+  const std::string share = formatted("%.2f %%", agreement.share * 100);
   switch (data.kind) {
     case eval::Kind::kLabels:
       report->agreement = {{"equal labels", share}, {"in numbers", of}};
@@ -45,13 +34,14 @@ void add_agreement(const eval::Data& data, const eval::Agreement& agreement, Rep
       break;
     case eval::Kind::kEmbeddings:
       report->agreement = {
-          {"mean cosine", print("%.5f", agreement.mean_cosine)},
-          {"least cosine", print("%.5f", agreement.least_cosine) + " (\"" + data.text(agreement.least_example) + "\")"},
+          {"mean cosine", formatted("%.5f", agreement.mean_cosine)},
+          {"least cosine",
+           formatted("%.5f", agreement.least_cosine) + " (\"" + data.text(agreement.least_example) + "\")"},
           {"of embeddings of", std::to_string(agreement.count) + " texts"}};
       break;
     case eval::Kind::kNumbers:
-      report->agreement = {{"mean difference", print("%.5f", agreement.mean_difference)},
-                           {"largest difference", print("%.5f", agreement.largest_difference)}};
+      report->agreement = {{"mean difference", formatted("%.5f", agreement.mean_difference)},
+                           {"largest difference", formatted("%.5f", agreement.largest_difference)}};
       break;
   }
   report->changed_count = agreement.differences.size();
@@ -70,48 +60,6 @@ std::string processor() {
     }
   }
   return "";
-}
-
-// One model, ready to be called with some ids.
-class Timed {
- public:
-  Timed(const Model& model, uint32_t length) : info_(model.info()), session_(open(model, length)) {
-    results_.resize(std::max({info_.embedding_size, info_.label_count, 1u}));
-  }
-
-  double call(const std::vector<int32_t>& ids) {
-    const Input input = ids_input(ids.data(), ids.size());
-    const auto begin = std::chrono::steady_clock::now();
-    const Result<void> result = info_.task == KINGLET_TASK_EMBED      ? session_.embed(&input, 1, results_.data())
-                                : info_.task == KINGLET_TASK_CLASSIFY ? session_.classify(&input, 1, results_.data())
-                                                                      : session_.encode(&input, 1);
-    const auto end = std::chrono::steady_clock::now();
-    if (!result) {
-      refuse("timing: ", result.error().message());
-    }
-    return std::chrono::duration<double, std::milli>(end - begin).count();
-  }
-
- private:
-  static Session open(const Model& model, uint32_t length) {
-    SessionOptions options;
-    options.max_length = length;
-    options.raw_outputs = model.info().task != KINGLET_TASK_EMBED && model.info().task != KINGLET_TASK_CLASSIFY;
-    Result<Session> session = Session::create(model, options);
-    if (!session) {
-      refuse("timing: ", session.error().message());
-    }
-    return *std::move(session);
-  }
-
-  kinglet_model_info info_;
-  Session session_;
-  std::vector<float> results_;
-};
-
-double median(std::vector<double> times) {
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
 }
 
 }  // namespace
@@ -165,40 +113,23 @@ void measure_answers(const std::vector<Stage>& stages, const eval::Data& data, u
 void measure_latencies(const Model* before, const Model& after, const MeasureProgress& progress, Report* report) {
   const uint32_t limit =
       before == nullptr ? after.info().max_length : std::min(before->info().max_length, after.info().max_length);
-  const int32_t vocabulary = static_cast<int32_t>(
-      before == nullptr ? after.info().vocabulary : std::min(before->info().vocabulary, after.info().vocabulary));
   std::vector<uint32_t> lengths;
   for (const uint32_t length : kLengths) {
     if (length <= limit || lengths.empty()) {
       lengths.push_back(std::min(length, limit));
     }
   }
+  std::vector<const Model*> models = {&after};
+  if (before != nullptr) {
+    models.insert(models.begin(), before);
+  }
   double unrest = 1;  // how many times the shortest call a median is
   for (const uint32_t length : lengths) {
     progress("timing", static_cast<double>(report->latencies.size()) / static_cast<double>(lengths.size()));
-    std::mt19937 random(1);
-    std::vector<int32_t> ids(length);
-    for (int32_t& id : ids) {
-      id = static_cast<int32_t>(random() % static_cast<uint32_t>(vocabulary));
-    }
-    std::optional<Timed> old;
-    if (before != nullptr) {
-      old.emplace(*before, length);
-    }
-    Timed now(after, length);
-    std::vector<double> old_times, times;
-    double spent = 0;  // milliseconds
-    for (size_t i = 0; i < kWarmUpCalls + kLeastCalls || (i < kMostCalls && spent < kSecondsALength * 1e3); ++i) {
-      const double old_time = old ? old->call(ids) : 0;
-      const double time = now.call(ids);
-      spent += old_time + time;
-      if (i >= kWarmUpCalls) {
-        old_times.push_back(old_time);
-        times.push_back(time);
-      }
-    }
-    report->latencies.push_back({std::to_string(length) + " tokens", old ? median(old_times) : 0.0, median(times)});
-    unrest = std::max(unrest, median(times) / *std::min_element(times.begin(), times.end()));
+    const std::vector<eval::CallTime> times = eval::time_calls(models, length, kSecondsALength);
+    report->latencies.push_back(
+        {std::to_string(length) + " tokens", before != nullptr ? times.front().median : 0.0, times.back().median});
+    unrest = std::max(unrest, times.back().median / times.back().least);
   }
   const std::string name = processor();
   report->latency_conditions = "Kernel path " + std::string(isa()) + (name.empty() ? "" : ", " + name) +
@@ -206,7 +137,7 @@ void measure_latencies(const Model* before, const Model& after, const MeasurePro
                                (before != nullptr ? " of calls that alternate." : ".");
   if (unrest > kUnrest) {
     report->latency_conditions +=
-        " The machine had other work: a median is up to " + print("%.1f", unrest) + " times the shortest call.";
+        " The machine had other work: a median is up to " + formatted("%.1f", unrest) + " times the shortest call.";
   }
 }
 

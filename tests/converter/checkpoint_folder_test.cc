@@ -19,10 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using convert::CheckpointFolder;
 
-size_t entries(const fs::path& folder) {
-  return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
-}
-
 std::string write_error(const CheckpointFolder& folder, const fs::path& out) {
   try {
     convert::write_checkpoint_folder(folder, out);
@@ -30,11 +26,6 @@ std::string write_error(const CheckpointFolder& folder, const fs::path& out) {
   } catch (const convert::Error& error) {
     return error.what();
   }
-}
-
-void contains(const std::string& text, const std::string& part) {
-  INFO("message: ", text);
-  CHECK(text.find(part) != std::string::npos);
 }
 
 constexpr BertShape kShape = {32, 2, 2, 48, 3000, 24, 2};

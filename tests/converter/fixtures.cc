@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <set>
 #include <sstream>
@@ -56,6 +57,16 @@ std::string read_file(const fs::path& path) {
   std::ostringstream content;
   content << stream.rdbuf();
   return content.str();
+}
+
+size_t entries(const std::filesystem::path& folder) {
+  using Iterator = std::filesystem::directory_iterator;
+  return static_cast<size_t>(std::distance(Iterator(folder), Iterator()));
+}
+
+void contains(const std::string& message, const std::string& part) {
+  INFO("message: ", message);
+  CHECK(message.find(part) != std::string::npos);
 }
 
 void edit_json(const fs::path& path, const std::function<void(Json&)>& edit) {

@@ -21,6 +21,12 @@ using ByteVector = std::vector<uint8_t>;
 void write_file(const std::filesystem::path& path, std::string_view content);
 std::string read_file(const std::filesystem::path& path);
 
+// How many files and folders are directly in this one.
+size_t entries(const std::filesystem::path& folder);
+
+// Checks that a message has this part.
+void contains(const std::string& message, const std::string& part);
+
 // Changes a JSON file in place.
 void edit_json(const std::filesystem::path& path, const std::function<void(Json&)>& edit);
 

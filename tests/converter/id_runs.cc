@@ -12,6 +12,7 @@
 #include <set>
 
 #include "support/checkpoints.h"
+#include "support/json_numbers.h"
 #include "support/temporary.h"
 
 namespace kinglet::test {
@@ -24,16 +25,6 @@ constexpr double kTolerance = 5e-5, kLeastCosine = 0.99;
 
 const std::set<std::string> kFacts = {"text", "pair",    "ids",          "type_ids",
                                       "lang", "offsets", "hidden_norms", "last_hidden_first_row"};
-
-void flatten(const Json& json, std::vector<double>& out) {
-  if (json.is_array()) {
-    for (const Json& element : json) {
-      flatten(element, out);
-    }
-  } else {
-    out.push_back(json.get<double>());
-  }
-}
 
 void check_values(const std::vector<double>& expected, const float* actual, bool int8) {
   if (!int8) {

@@ -23,11 +23,6 @@ std::string refusal(const std::string& bytes) {
   return "";
 }
 
-void contains(const std::string& text, const std::string& part) {
-  INFO("message: ", text);
-  CHECK(text.find(part) != std::string::npos);
-}
-
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const size_t place = text.find(from);
   REQUIRE(place != std::string::npos);

@@ -24,15 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void contains(const std::string& text, const std::string& part) {
-  INFO("message: ", text);
-  CHECK(text.find(part) != std::string::npos);
-}
-
-size_t entries(const fs::path& folder) {
-  return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
-}
-
 struct Source {
   TemporaryFolder folder;
   explicit Source(BertShape shape = {}) { write_bert(folder.path(), shape, random_bert(shape, 5), "BertModel"); }

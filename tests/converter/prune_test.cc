@@ -6,10 +6,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <random>
+#include <tuple>
 
 #include "error.h"
 #include "fixtures.h"
 #include "prune/budget.h"
+#include "prune/importance.h"
 #include "prune/prune.h"
 #include "prune/reconstruct.h"
 #include "source_model.h"
@@ -61,7 +63,17 @@ Network masked(const Network& network, uint32_t matrix, size_t first, size_t cou
   return changed;
 }
 
-TEST_CASE("Fisher information of masks is the square of what finite differences give") {
+// The gradients of masks on the parts of a value, `size` columns each: Σ over the tokens of value·gradient.
+std::vector<double> mask_gradients(const Network& network, const Tape& tape, uint32_t value, size_t size) {
+  const size_t width = network.model().values[value].width;
+  std::vector<double> masks(width / size);
+  for (size_t i = 0; i < tape.values[value].size(); ++i) {
+    masks[i % width / size] += static_cast<double>(tape.values[value][i]) * static_cast<double>(tape.gradients[value][i]);
+  }
+  return masks;
+}
+
+TEST_CASE("gradients of masks are what finite differences give") {
   for (const char* name : {"bert", "bert-ner", "bert-pretraining", "bert-seqcls"}) {
     CAPTURE(name);
     const ModelIR model = load(kTiny / name);
@@ -69,11 +81,11 @@ TEST_CASE("Fisher information of masks is the square of what finite differences 
     const std::vector<EncoderLayer> layers = find_layers(model);
     const Objective objective = objective_of(model);
     const Tokens tokens = random_tokens({7}, 1);
-    const Importance importance = measure_importance(network, layers, tokens, objective, 1, 2, [](double) {});
-    Tape tape = network.tape(tokens, 0, 1, false);
+    Tape tape = network.tape(tokens, 0, 1, true);
     network.forward(tape, 0, model.program.size());
     seed_gradients(network, objective, 1, tape);
     const std::vector<float> r = tape.gradients[objective.value];
+    network.backward(tape, layers.front().op, model.program.size());
     const auto slope = [&](uint32_t matrix, size_t first, size_t count) {
       constexpr float kStep = 1.0f / 256;
       const std::vector<float> more = run(masked(network, matrix, first, count, 1 + kStep), tokens, objective.value);
@@ -86,13 +98,56 @@ TEST_CASE("Fisher information of masks is the square of what finite differences 
     };
     for (size_t i = 0; i < layers.size(); ++i) {
       const EncoderLayer& layer = layers[i];
+      const std::vector<double> heads = mask_gradients(network, tape, layer.attended, layer.head_dim);
+      const std::vector<double> neurons = mask_gradients(network, tape, layer.activated, 1);
       for (uint32_t head = 0; head < layer.heads; ++head) {
-        CHECK(std::sqrt(importance.attention[i].units[head]) ==
+        CHECK(std::abs(heads[head]) ==
               doctest::Approx(std::abs(slope(layer.output, head * layer.head_dim, layer.head_dim))).epsilon(0.02));
       }
       for (uint32_t neuron = 0; neuron < layer.neurons; neuron += 37) {
         const double expected = std::abs(slope(layer.down, neuron, 1));
-        CHECK(std::abs(std::sqrt(importance.feed_forward[i].units[neuron]) - expected) < 0.02 * expected + 2e-3);
+        CHECK(std::abs(std::abs(neurons[neuron]) - expected) < 0.02 * expected + 2e-3);
+      }
+    }
+  }
+}
+
+TEST_CASE("the importance of every token is the squared gradient, however the texts are divided") {
+  const ModelIR model = load(kTiny / "bert-seqcls");
+  const Network network(model);
+  const std::vector<EncoderLayer> layers = find_layers(model);
+  const Objective objective = objective_of(model);
+  const Tokens tokens = random_tokens({7, 3, 60, 60, 60, 60, 30, 60, 1}, 2);
+  const auto nothing = [](double) {};
+  const Importance one = measure_importance(network, layers, tokens, objective, 5, 1, nothing);
+  const Importance two = measure_importance(network, layers, tokens, objective, 5, 2, nothing);
+  Tape tape = network.tape(tokens, 0, 1, true);
+  network.forward(tape, 0, model.program.size());
+  seed_gradients(network, objective, 5, tape);
+  network.backward(tape, layers.front().op, model.program.size());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    for (const auto& [branch, again, op] : {std::tuple(one.attention[i], two.attention[i], layers[i].op + 1),
+                                            std::tuple(one.feed_forward[i], two.feed_forward[i], layers[i].op + 4)}) {
+      REQUIRE(branch.tokens.size() == tokens.ids.size());
+      CHECK(branch.tokens == again.tokens);
+      CHECK(branch.outputs == again.outputs);
+      const uint32_t value = std::get<LinearOp>(model.program[op]).out;
+      const size_t hidden = model.values[value].width;
+      double all = 0, trace = 0;
+      for (size_t token = 0; token < branch.tokens.size(); ++token) {
+        all += static_cast<double>(branch.tokens[token]);
+      }
+      for (size_t j = 0; j < hidden; ++j) {
+        trace += branch.outputs[j * hidden + j];
+      }
+      CHECK(trace == doctest::Approx(all).epsilon(1e-5));
+      CHECK(all > 0);
+      for (size_t token = 0; token < 7; ++token) {
+        double sum = 0;
+        for (size_t j = 0; j < hidden; ++j) {
+          sum += std::pow(static_cast<double>(tape.gradients[value][token * hidden + j]), 2);
+        }
+        CHECK(static_cast<double>(branch.tokens[token]) == doctest::Approx(sum).epsilon(1e-4));
       }
     }
   }

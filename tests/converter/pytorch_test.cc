@@ -39,11 +39,6 @@ std::string pickle_refusal(const std::string& pickle) {
   return "";
 }
 
-void contains(const std::string& text, const std::string& part) {
-  INFO("message: ", text);
-  CHECK(text.find(part) != std::string::npos);
-}
-
 std::string float_bytes(const std::vector<float>& values) {
   std::string bytes(values.size() * sizeof(float), '\0');
   std::memcpy(bytes.data(), values.data(), bytes.size());

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <set>
 
+#include "support/json_numbers.h"
+
 namespace kinglet::test {
 
 namespace fs = std::filesystem;
@@ -15,16 +17,6 @@ namespace {
 
 constexpr double kTolerance = 5e-5;  // times the largest number, or 1
 constexpr size_t kManyNumbers = 8;   // the cosine of fewer says little
-
-void flatten(const Json& json, std::vector<double>& out) {
-  if (json.is_array()) {
-    for (const Json& element : json) {
-      flatten(element, out);
-    }
-  } else {
-    out.push_back(json.get<double>());
-  }
-}
 
 // What is recorded of an output, and the same part of what was computed.
 struct Compared {

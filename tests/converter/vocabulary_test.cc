@@ -313,11 +313,6 @@ std::string prune_error(const fs::path& source) {
   }
 }
 
-void contains(const std::string& text, const std::string& part) {
-  INFO("message: ", text);
-  CHECK(text.find(part) != std::string::npos);
-}
-
 TEST_CASE("what cannot be pruned is refused by name") {
   std::mt19937 random(1);
   const TemporaryFolder source;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "support/json_numbers.h"
 #include "support/paths.h"
 #include "train/engine.h"
 #include "train/start.h"
@@ -36,16 +37,6 @@ train::Batch batch_of(const std::vector<const Json*>& entries) {
     batch.types.insert(batch.types.end(), types.begin(), types.end());
   }
   return batch;
-}
-
-void flatten(const Json& json, std::vector<double>& out) {
-  if (json.is_array()) {
-    for (const Json& element : json) {
-      flatten(element, out);
-    }
-  } else {
-    out.push_back(json.get<double>());
-  }
 }
 
 // The numbers of text `row` that are recorded under this output.
