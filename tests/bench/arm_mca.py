@@ -6,6 +6,10 @@ many multiply-accumulates per cycle llvm-mca predicts, as a share of the issue l
 instructions of that path alone, with all their inputs in registers. What the model does not know: cache misses.
 
     tests/bench/arm_mca.py [--cxx aarch64-linux-gnu-g++] [--mca llvm-mca-19] [--cpus neoverse-n1,neoverse-v2]
+
+Other libraries' products are put beside ours: --beside PATH NAME FILE, as often as wanted, is a C or assembly source of
+one of them (--include its folders of headers), held against the limit of our PATH. Of all its loops that with the most
+products counts.
 """
 
 import argparse
@@ -21,7 +25,7 @@ PATHS = {
     "neon": dict(
         flags=["-mtune=cortex-a53"],
         cpus=["cortex-a53", "cortex-a72"],
-        macs={"smull": 8, "smull2": 8, "smlal": 8, "smlal2": 8},
+        macs={"smull": 8, "smull2": 8, "smlal": 8, "smlal2": 8},  # to 16 bits
         # Eight sums as the three instructions of 16 products, the instructions of a kind side by side.
         limit=[f"smull v{16 + i}.8h, v24.8b, v25.8b" for i in range(8)]
         + [f"smlal v{16 + i}.8h, v26.8b, v27.8b" for i in range(8)]
@@ -48,7 +52,9 @@ def mnemonics(instructions):
 
 
 def macs_of(instructions, macs):
-    return sum(macs.get(name, 0) for name in mnemonics(instructions))
+    """Products of 32-bit sums are half as many an instruction as those of 16-bit sums."""
+    wide = re.compile(r"sm(ull|lal)2?\s+v\d+\.4s")
+    return sum(macs.get(line.split()[0], 0) // (2 if wide.match(line) else 1) for line in instructions)
 
 
 def inner_loops(assembly, macs):
@@ -74,6 +80,30 @@ def inner_loops(assembly, macs):
     return loops
 
 
+def loop_of(source, flags, cc, folder, macs):
+    """The loop of a source's object code that has the most products."""
+    objects = folder / "beside.o"
+    subprocess.run([cc, "-O3", "-c", *flags, "-o", objects, source], check=True)
+    text = subprocess.run([re.sub(r"-(gcc|g\+\+|cc|c\+\+)$", "-objdump", cc), "-d", "--no-show-raw-insn", objects], check=True,
+                          capture_output=True, text=True).stdout
+    lines = [(int(match[1], 16), match[2].replace("\t", " ").strip())
+             for match in re.finditer(r"(?m)^\s*([0-9a-f]+):\s+(.*)$", text)]
+    place = {address: number for number, (address, _) in enumerate(lines)}
+    best = []
+    for number, (_, line) in enumerate(lines):
+        match = re.match(r"(?:b\.\w+|cbn?z \w+,|tbn?z \w+, #\d+,)\s*([0-9a-f]+) <", line)
+        if not match or int(match[1], 16) not in place or place[int(match[1], 16)] > number:
+            continue
+        body = [text for _, text in lines[place[int(match[1], 16)] : number + 1]]
+        body[-1] = "b.ne .Lloop"
+        inner = not any(re.match(r"(b|cbn?z|tbn?z)\b", text) for text in body[:-1])
+        if inner and macs_of(body, macs) > macs_of(best, macs):
+            best = body
+    if not best:
+        raise SystemExit(f"{source}: found no loop with products")
+    return [re.sub(r"\s*//.*", "", text) for text in best]
+
+
 def cycles(mca, cpu, instructions, folder):
     """Cycles per iteration in the long run; the branch target is made local."""
     text = "\n".join(re.sub(r"\.L\w+$", "loop", line) for line in instructions)
@@ -94,27 +124,37 @@ def main():
     parser.add_argument("--mca", default="llvm-mca-19")
     parser.add_argument("--cpus", help="only these, comma-separated, on every path")
     parser.add_argument("--loops", action="store_true", help="print the loops, too")
+    parser.add_argument("--beside", nargs=3, action="append", default=[], metavar=("PATH", "NAME", "FILE"))
+    parser.add_argument("--include", action="append", default=[], metavar="FOLDER")
     args = parser.parse_args()
-    print("| path | rows × outputs | instructions | products | on the stack | processor | MAC/cycle | limit | share |")
+    for path, _, _ in args.beside:
+        if path not in PATHS:
+            parser.error(f"--beside {path}: expected one of {', '.join(PATHS)}")
+    print("| path | rows × outputs, or other library | instructions | products | on the stack | processor | MAC/cycle | limit | share |")
     print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for path, about in PATHS.items():
+            macs = about["macs"]
             group = {"neon": 1, "neon_dotprod": 4, "neon_i8mm": 2}[path]
             command = args.cxx.split() + COMMON + about["flags"] + [f"-I{ROOT}/kernels", "-o", "-",
                                                                    f"{ROOT}/kernels/gemm_s8/{path}.cc"]
             assembly = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            loops = inner_loops(assembly, about["macs"])
-            if not loops:
+            tiles = inner_loops(assembly, macs)
+            if not tiles:
                 raise SystemExit(f"{path}: found no inner loop; expected functions multiply_block<rows, halves>")
-            for (rows, halves), body in sorted(loops.items(), key=lambda item: item[0][0] * item[0][1]):
-                macs = macs_of(body, about["macs"])
+            loops = [(f"{rows * group} × {halves * 8}", tiles[rows, halves])
+                     for rows, halves in sorted(tiles, key=lambda tile: tile[0] * tile[1])]
+            flags = about["flags"] + [f"-I{include}" for include in args.include]
+            cc = args.cxx.replace("g++", "gcc")
+            loops += [(name, loop_of(file, flags, cc, folder, macs)) for at, name, file in args.beside if at == path]
+            for name, body in loops:
                 spills = sum("sp" in re.findall(r"\w+", line) for line in body)
-                products = sum(name in about["macs"] for name in mnemonics(body))
+                products = sum(word in macs for word in mnemonics(body))
                 for cpu in args.cpus.split(",") if args.cpus else about["cpus"]:
-                    limit = macs_of(about["limit"], about["macs"]) / cycles(args.mca, cpu, about["limit"], folder)
-                    rate = macs / cycles(args.mca, cpu, body, folder)
-                    print(f"| {path} | {rows * group} × {halves * 8} | {len(body)} | {products} | {spills} | {cpu} | "
+                    limit = macs_of(about["limit"], macs) / cycles(args.mca, cpu, about["limit"], folder)
+                    rate = macs_of(body, macs) / cycles(args.mca, cpu, body, folder)
+                    print(f"| {path} | {name} | {len(body)} | {products} | {spills} | {cpu} | "
                           f"{rate:.2f} | {limit:.1f} | {100 * rate / limit:.1f} % |")
                 if args.loops:
                     print("\n".join(body))

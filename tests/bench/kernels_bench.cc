@@ -1,11 +1,11 @@
 // Speed of every kernel table on the list that this processor runs, one thread, at the shapes of MiniLM-L6 (hidden
 // 384, feed-forward 1536, 12 heads of 32). gemm_s8 is shown in operations per second and as a share of the int8 peak
 // that register-only loops reach in the same run; the other kernels as nanoseconds per element. Every benchmark
-// compares its result with the reference before it is timed, and is an error when they differ.
+// compares its result with the reference before it is timed, and is an error when they differ. Where XNNPACK is there,
+// its products of the same shapes are timed beside ours.
 //
-//   kernels_bench --benchmark_filter=gemm_s8/avx512 --benchmark_min_time=0.2
+//   kernels_bench --benchmark_filter=m16_ --benchmark_enable_random_interleaving --benchmark_repetitions=15
 #include <benchmark/benchmark.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstring>
@@ -14,144 +14,15 @@
 #include <string>
 #include <vector>
 
+#include "cli/probe.h"
 #include "kernels.h"
 #include "kernels/layout.h"
 #include "kernels/processor.h"
+#include "thread_seconds.h"
+#include "xnnpack_products.h"
 
 namespace kinglet::kernels {
 namespace {
-
-// Processor time of this thread: other processes do not disturb it.
-double thread_seconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-// ---- The int8 peak -------------------------------------------------------------------------------------------------
-
-constexpr int kProbeSteps = 200000;
-
-#if defined(__x86_64__)
-// Twelve independent chains. Operations per call: 12 · lanes of 4 · 4 products · 2.
-void probe_avx512_vnni() {
-#define STEP(n) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #n "\n"
-  for (int i = 0; i < kProbeSteps; ++i) {
-    asm volatile(STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
-                 ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
-  }
-#undef STEP
-  asm volatile("vzeroupper");
-}
-
-// The same on 256 bits.
-void probe_avx_vnni() {
-#define STEP(n) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #n "\n"
-  for (int i = 0; i < kProbeSteps; ++i) {
-    asm volatile(STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
-                 ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
-  }
-#undef STEP
-  asm volatile("vzeroupper");
-}
-
-// The four instructions that 32 products cost without VNNI.
-void probe_avx2() {
-#define STEP(sum, product)                                                                                  \
-  "vpsignb %%ymm15, %%ymm14, %%ymm" #product "\n vpmaddubsw %%ymm" #product ", %%ymm15, %%ymm" #product "\n" \
-  "vpmaddwd %%ymm" #product ", %%ymm13, %%ymm" #product "\n vpaddd %%ymm" #product ", %%ymm" #sum ", %%ymm" #sum "\n"
-  for (int i = 0; i < kProbeSteps; ++i) {
-    asm volatile(STEP(0, 6) STEP(1, 7) STEP(2, 8) STEP(3, 9) STEP(4, 10) STEP(5, 11)
-                 STEP(0, 6) STEP(1, 7) STEP(2, 8) STEP(3, 9) STEP(4, 10) STEP(5, 11)
-                 ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
-  }
-#undef STEP
-  asm volatile("vzeroupper");
-}
-#elif defined(__aarch64__)
-#if defined(__clang__)
-#define TARGET(extension) extension
-#else
-#define TARGET(extension) "arch=armv8.2-a+" extension
-#endif
-// Sums in v0 to v23 where one instruction makes 16 or 32 products.
-#define ALL_SUMS(step)                                                                                        \
-  step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) step(10) step(11) step(12) \
-  step(13) step(14) step(15) step(16) step(17) step(18) step(19) step(20) step(21) step(22) step(23)
-#define SUMS                                                                                                       \
-  "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", \
-      "v18", "v19", "v20", "v21", "v22", "v23"
-__attribute__((target(TARGET("dotprod")))) void probe_neon_dotprod() {
-#define STEP(n) "sdot v" #n ".4s, v24.16b, v25.4b[0]\n"
-  for (int i = 0; i < kProbeSteps; ++i) {
-    asm volatile(ALL_SUMS(STEP)::: SUMS);
-  }
-#undef STEP
-}
-
-__attribute__((target(TARGET("i8mm")))) void probe_neon_i8mm() {
-#define STEP(n) "smmla v" #n ".4s, v24.16b, v25.16b\n"
-  for (int i = 0; i < kProbeSteps; ++i) {
-    asm volatile(ALL_SUMS(STEP)::: SUMS);
-  }
-#undef STEP
-}
-
-// The three instructions that 16 products cost on ARMv8.0.
-void probe_neon() {
-#define MULTIPLY(sum, product) "smull v" #product ".8h, v24.8b, v25.8b\n"
-#define MULTIPLY_ADD(sum, product) "smlal v" #product ".8h, v24.8b, v25.8b\n"
-#define ADD_PAIRS(sum, product) "sadalp v" #sum ".4s, v" #product ".8h\n"
-#define EIGHT(step) \
-  step(0, 8) step(1, 9) step(2, 10) step(3, 11) step(4, 12) step(5, 13) step(6, 14) step(7, 15)
-  for (int i = 0; i < kProbeSteps; ++i) {
-    asm volatile(EIGHT(MULTIPLY) EIGHT(MULTIPLY_ADD) EIGHT(ADD_PAIRS)::: SUMS);
-  }
-#undef EIGHT
-#undef ADD_PAIRS
-#undef MULTIPLY_ADD
-#undef MULTIPLY
-}
-#undef SUMS
-#undef TARGET
-#undef ALL_SUMS
-#endif
-
-// Operations per second that `isa` can reach here, or 0 where no probe exists.
-double int8_peak(Isa isa) {
-  void (*probe)() = nullptr;
-  double operations = 0;
-#if defined(__x86_64__)
-  if (isa == Isa::avx512_vnni) {
-    probe = probe_avx512_vnni;
-    operations = 12.0 * 64 * 2 * kProbeSteps;
-  } else if (isa == Isa::avx_vnni) {
-    probe = probe_avx_vnni;
-    operations = 12.0 * 32 * 2 * kProbeSteps;
-  } else if (isa == Isa::avx2) {
-    probe = probe_avx2;
-    operations = 12.0 * 32 * 2 * kProbeSteps;
-  }
-#elif defined(__aarch64__)
-  if (isa == Isa::neon_i8mm) {
-    probe = probe_neon_i8mm;
-    operations = 24.0 * 32 * 2 * kProbeSteps;
-  } else if (isa == Isa::neon_dotprod) {
-    probe = probe_neon_dotprod;
-    operations = 24.0 * 16 * 2 * kProbeSteps;
-  } else if (isa == Isa::neon) {
-    probe = probe_neon;
-    operations = 8.0 * 16 * 2 * kProbeSteps;
-  }
-#endif
-  double best = 0;
-  for (int i = 0; probe != nullptr && i < 20; ++i) {
-    const double start = thread_seconds();
-    probe();
-    best = std::max(best, operations / (thread_seconds() - start));
-  }
-  return best;
-}
 
 // ---- Operands ------------------------------------------------------------------------------------------------------
 
@@ -377,15 +248,12 @@ void add(const std::string& name, void (*function)(benchmark::State&, const Kern
 
 void add_table(const Kernels& kernels) {
   const std::string isa = isa_name(kernels.isa);
-  const double peak = int8_peak(kernels.isa);
+  const double peak = cli::probe_int8(isa, 1).gops * 1e9;
   if (peak > 0) {
     benchmark::AddCustomContext("int8 peak of " + isa, std::to_string(peak * 1e-9) + " GOP/s");
   }
-  for (const auto& [n, k] : {std::pair<size_t, size_t>{1536, 384}, {384, 1536}, {384, 384}}) {
-    for (const size_t m : {1, 4, 8, 16, 64, 128}) {
-      add("gemm_s8/" + isa + "/m" + std::to_string(m) + "_n" + std::to_string(n) + "_k" + std::to_string(k), gemm_s8,
-          kernels, peak, m, n, k);
-    }
+  for (const ProductShape& shape : kProductShapes) {
+    add("gemm_s8/" + isa + "/" + shape.name(), gemm_s8, kernels, peak, shape.m, shape.n, shape.k);
   }
   add("gemm_s8/" + isa + "/scores_128_keys", gemm_s8, kernels, peak, 128, 128, 32);
   add("gemm_s8/" + isa + "/values_128_keys", gemm_s8, kernels, peak, 128, 32, 128);
@@ -412,6 +280,7 @@ int main(int argc, char** argv) {
   }
 #include "gemm_s8/kernels.inc"
 #undef KINGLET_GEMM_S8
+  add_xnnpack_products();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
     return 2;
