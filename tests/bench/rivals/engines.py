@@ -9,6 +9,7 @@ import subprocess
 
 import numpy as np
 
+import litert
 import models
 
 
@@ -23,6 +24,7 @@ class Files:
         self.fused_int8 = self.folder / "fused-int8.onnx"
         self.openvino = {p: self.folder / f"openvino-{p}.xml" for p in ["int8", "fp32"]}
         self.ctranslate2 = self.folder / "ctranslate2"
+        self.litert = {p: self.folder / f"litert-{p}.tflite" for p in ["int8", "fp32"]}
         if not (self.folder / "done").exists():
             self.make(kinglet)
             (self.folder / "done").write_text("")
@@ -38,6 +40,8 @@ class Files:
         self.make_onnxruntime()
         self.make_openvino()
         models.write_ctranslate2(self.ctranslate2, self.shape, weights)
+        for precision, path in self.litert.items():
+            litert.write(path, self.shape, weights, precision == "int8")
 
     def make_onnxruntime(self):
         """Fused as ONNX Runtime's own tool for transformers does it, then quantised dynamically per channel."""
@@ -111,6 +115,37 @@ class CTranslate2:
         return np.array(out.last_hidden_state)
 
 
+class LiteRt:
+    """Texts one by one without padding: with one text its operators need no shapes but the length."""
+    name = "LiteRT"
+
+    def __init__(self, files, precision, threads):
+        from ai_edge_litert.interpreter import Interpreter
+        self.interpreter = Interpreter(str(files.litert[precision]), num_threads=threads)
+        self.inputs = [entry["index"] for entry in self.interpreter.get_input_details()]
+        self.output = self.interpreter.get_output_details()[0]["index"]
+        self.length = None
+
+    def run(self, ids, lengths):
+        rows = [self.row(row[:length].astype(np.int32)) for row, length in zip(ids, lengths)]
+        out = np.zeros((*ids.shape, rows[0].shape[1]), np.float32)
+        for target, row in zip(out, rows):
+            target[:len(row)] = row
+        return out
+
+    def row(self, ids):
+        values = [ids[None], np.arange(len(ids), dtype=np.int32)[None], np.ones((1, 1, 1, len(ids)), np.float32)]
+        if self.length != len(ids):
+            for index, value in zip(self.inputs, values):
+                self.interpreter.resize_tensor_input(index, value.shape)
+            self.interpreter.allocate_tensors()
+            self.length = len(ids)
+        for index, value in zip(self.inputs, values):
+            self.interpreter.set_tensor(index, value)
+        self.interpreter.invoke()
+        return self.interpreter.get_tensor(self.output)[0]
+
+
 class _Input(ctypes.Structure):
     _fields_ = [("text", ctypes.c_char_p), ("text_length", ctypes.c_size_t), ("pair", ctypes.c_char_p),
                 ("pair_length", ctypes.c_size_t), ("ids", ctypes.POINTER(ctypes.c_int32)),
@@ -158,4 +193,4 @@ class Kinglet:
         return np.ctypeslib.as_array(view.data, (1, view.shape[0], view.shape[1])).copy()
 
 
-RIVALS = [OnnxRuntime, OpenVino, CTranslate2]
+RIVALS = [OnnxRuntime, OpenVino, CTranslate2, LiteRt]

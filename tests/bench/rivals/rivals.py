@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kinglet against ONNX Runtime, OpenVINO and CTranslate2: the same random weights, the same token ids, one machine.
+"""kinglet against ONNX Runtime, OpenVINO, CTranslate2 and LiteRT: the same random weights, the same token ids, one machine.
 
     tests/bench/rivals/rivals.py --kinglet build/kinglet --library build/libkinglet.so --work /tmp/rivals \\
         --shapes minilm-l6,bert-base --lengths 16,128 --threads 1,2 --table table.md --plot plot.svg
@@ -9,7 +9,7 @@ fp32 outputs of all engines must agree within 1e-3 of their scale before anythin
 round, so that other load on the machine meets all of them; each turn runs a cell for at least --slice seconds, at least
 once. The table gives the least and the median milliseconds of a call over all rounds, and how many times faster
 kinglet's int8 is (by least times). With --texts FILE.tsv, sentences of mixed lengths in batches of 32: kinglet runs
-them ragged, the others padded to the longest of the batch."""
+them ragged, LiteRT (XNNPACK) text by text, the others padded to the longest of the batch."""
 
 import argparse
 import os
@@ -18,7 +18,8 @@ import subprocess
 import sys
 import time
 
-PACKAGES = ["numpy", "onnx", "onnxruntime", "openvino", "nncf", "ctranslate2", "psutil", "sympy"]
+PACKAGES = ["numpy", "onnx", "onnxruntime", "openvino", "nncf", "ctranslate2", "psutil", "sympy", "ai-edge-litert",
+            "flatbuffers"]
 
 
 def enter_environment(work: pathlib.Path):
@@ -124,7 +125,7 @@ def markdown(names, rows):
 
 def svg(names, rows):
     """Bars of the least times, relative to kinglet's."""
-    colors = ["#c2410c", "#1d4ed8", "#93c5fd", "#15803d", "#86efac", "#6d28d9", "#c4b5fd"]
+    colors = ["#c2410c", "#1d4ed8", "#93c5fd", "#15803d", "#86efac", "#6d28d9", "#c4b5fd", "#a16207", "#fde047"]
     bar, gap, left, scale = 12, 14, 230, 90
     parts, y = [], 40
     for (shape, threads, cell), result in rows:
@@ -156,7 +157,7 @@ def main():
     rows = []
     for shape in options.shapes.split(","):
         files = engines.Files(options.work, shape, options.kinglet.resolve())
-        check_agreement(files, [engines.OnnxRuntime, engines.OpenVino, engines.CTranslate2, engines.Kinglet])
+        check_agreement(files, [*engines.RIVALS, engines.Kinglet])
         for threads in map(int, options.threads.split(",")):
             candidates = {"kinglet int8": engines.Kinglet(files, "int8", threads)}
             candidates.update({f"{e.name} {p}": e(files, p, threads) for e in engines.RIVALS for p in precisions})
