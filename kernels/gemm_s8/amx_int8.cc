@@ -2,14 +2,16 @@
 // Made for Sapphire Rapids and later.
 //
 // tdpbusd multiplies a tile of 16 rows × 64 k by a tile of 64 k × 16 outputs in 16 cycles, eight times what vpdpbusd
-// does. It wants weights as [k/4][16 outputs][4 k], so up to four universal tile columns, [k/8][16][8], are first parted
-// on the stack into their even and odd fours, once for all rows:
+// does. It wants weights as [k/4][16 outputs][4 k], so up to four universal tile columns, [k/8][16][8], are parted on the
+// stack into their even and odd fours, by the first rows that want them, one depth of 64 k ahead of the products:
 //
 //                      B: four tiles of 16 outputs × 64 k, from the stack
 //   A: 16 rows   ──►   C: four sums
 //
-// The sums of the rows before are corrected, scaled and written while the unit multiplies. Rows are taken 16 at a time;
-// the last 16 begin earlier where m is no multiple of 16, and are computed twice. The last k of 64 are narrower tiles.
+// Weights of a real model come from the last-level cache or from memory: all rows' depths share the fetching of the next
+// columns. The sums of the rows before are corrected, scaled and written while the unit multiplies. Rows are taken 16 at
+// a time; the last 16 begin earlier where m is no multiple of 16, and are computed twice. The last k of 64 are narrower
+// tiles.
 #include <cstring>
 
 #include "gemm_s8/avx512.h"
@@ -31,10 +33,11 @@ constexpr size_t kTileRows = 16;
 constexpr size_t kTileColumns = 16;
 constexpr size_t kDepth = 64;        // k per product
 constexpr size_t kStepBytes = 128;   // 16 outputs × 8 k
+constexpr size_t kDepthBytes = 1024;  // 16 outputs × 64 k
 constexpr int kSums = 4;             // tiles of sums: as many products are in flight
 constexpr size_t kPanelBytes = 65536;
 // Where the panel and the tiles' set-up pay: rows, and steps of 16 outputs × 8 k.
-constexpr size_t kFewestRows = 32;
+constexpr size_t kFewestRows = 13;
 constexpr size_t kFewestSteps = 128;
 
 // Tile registers: sums 0-3, then these.
@@ -59,19 +62,19 @@ TileConfig config_of(size_t rows, size_t last_depth) {
   return config;
 }
 
-// [k/8][16][8] to [k/4][16][4], of one or more columns; asks for what lies behind them.
-void part_columns(const int8_t* w, size_t bytes, bool more, unsigned char* panel) {
-  for (size_t at = 0; at < bytes; at += kStepBytes) {
-    const __m512i low = _mm512_loadu_si512(w + at);
-    const __m512i high = _mm512_loadu_si512(w + at + 64);
-    if (more) {
-      _mm_prefetch(reinterpret_cast<const char*>(w) + bytes + at, _MM_HINT_T1);
-      _mm_prefetch(reinterpret_cast<const char*>(w) + bytes + at + 64, _MM_HINT_T1);
+// What is to be read next, fetched little by little.
+struct Ahead {
+  const char* next;
+  size_t lines;     // left
+  size_t per_step;  // for every 16 outputs × 8 k that are parted
+  size_t per_depth;  // for every depth that is multiplied
+
+  [[gnu::always_inline]] void fetch(size_t most) {
+    for (size_t count = most < lines ? most : lines; count > 0; --count, --lines, next += 64) {
+      _mm_prefetch(next, _MM_HINT_T1);
     }
-    _mm512_store_si512(panel + at, even_lanes(low, high));
-    _mm512_store_si512(panel + at + 64, odd_lanes(low, high));
   }
-}
+};
 
 // The instructions by hand, for gcc's intrinsics take no constants but literal ones.
 template <int kTile>
@@ -94,7 +97,7 @@ template <int kSum, int kLeft, int kRight>
 // A product of 64 k, or of the last ones, into each of 4 sums: kRows A tiles by kSums / kRows B tiles.
 template <int kRows, int kSum, bool kLast>
 [[gnu::always_inline]] inline void multiply_depth(const unsigned char* const (&a)[kRows], size_t at, size_t stride,
-                                                  const unsigned char* panel, size_t panel_stride) {
+                                                  const unsigned char* panel) {
   if constexpr (kSum < kSums) {
     constexpr int kLeft = kLast ? kLastA : kA;
     constexpr int kRight = kLast ? kLastB : kB;
@@ -102,100 +105,195 @@ template <int kRows, int kSum, bool kLast>
     if constexpr (kSum % kColumns == 0) {
       load_tile<kLeft>(a[kSum / kColumns] + at, stride);
     }
-    load_tile<kRight>(panel + at * kTileColumns + kSum % kColumns * panel_stride, 64);
+    load_tile<kRight>(panel + kSum % kColumns * kDepthBytes, 64);
     multiply_add<kSum, kLeft, kRight>();
-    multiply_depth<kRows, kSum + 1, kLast>(a, at, stride, panel, panel_stride);
+    multiply_depth<kRows, kSum + 1, kLast>(a, at, stride, panel);
   }
 }
 
-// All rows times kSums / kRows columns.
-template <int kRows>
-void multiply_columns(const GemmS8& args, size_t rows, size_t column, const unsigned char* panel) {
-  constexpr int kColumns = kSums / kRows;
-  const size_t depth = (args.k + 7) / 8 * 8;
-  const size_t panel_stride = depth * kTileColumns;
-  alignas(64) int32_t sums[kSums][kTileRows][kTileColumns];
-  __m512i start[kColumns];
-  Columns columns[kColumns];
-#pragma GCC unroll 4
-  for (int t = 0; t < kColumns; ++t) {
-    const size_t first = column + t * kTileColumns;
-    const size_t left = args.n - first;
-    const Correction correction = correction_of(args.column_sum + first);
-    start[t] = correction.start;
-    columns[t] = Columns(correction.pairs, args.column_scale + first, args.bias != nullptr ? args.bias + first : nullptr,
-                         static_cast<__mmask16>(left < kTileColumns ? (1u << left) - 1 : 0xFFFF));
+// Columns of weights, and their parted form.
+struct Panel {
+  const int8_t* w;
+  size_t column_bytes;
+  size_t depths;
+  size_t kept;  // depths whose parted form has a place: all, or 2 that take turns
+  unsigned char* parted;
+
+  template <int kColumns>
+  unsigned char* at(size_t depth) const {
+    return parted + (kept == 2 ? depth % 2 : depth) * kColumns * kDepthBytes;
   }
-  const auto row_of = [&](size_t next, int tile) {
-    const size_t row = next + tile * kTileRows;
-    return row + rows <= args.m ? row : args.m - rows;
-  };
-  const auto finish = [&](size_t next) __attribute__((always_inline)) {
-    for (int tile = 0; tile < kRows; ++tile) {
-      for (size_t r = 0; r < rows; ++r) {
-        const size_t row = row_of(next, tile) + r;
-        const uint32_t zero_points = zero_pair(args.zero_point[row]);
-        const float scale = args.row_scale[row];
-        float* out = args.out + row * args.out_stride + column;
-#pragma GCC unroll 4
-        for (int t = 0; t < kColumns; ++t) {
-          columns[t].write(_mm512_add_epi32(start[t], _mm512_load_si512(sums[tile * kColumns + t][r])), zero_points,
-                           scale, out + t * kTileColumns);
-        }
+
+  // [k/8][16][8] to [k/4][16][4] of one depth.
+  template <int kColumns>
+  [[gnu::always_inline]] void part(size_t depth, Ahead& ahead) const {
+    const size_t from = depth * kDepthBytes;
+    const size_t bytes = column_bytes - from < kDepthBytes ? column_bytes - from : kDepthBytes;
+    unsigned char* to = at<kColumns>(depth);
+    for (int t = 0; t < kColumns; ++t, to += kDepthBytes) {
+      const int8_t* column = w + t * column_bytes + from;
+      for (size_t i = 0; i < bytes; i += kStepBytes) {
+        const __m512i low = _mm512_loadu_si512(column + i);
+        const __m512i high = _mm512_loadu_si512(column + i + 64);
+        ahead.fetch(ahead.per_step);
+        _mm512_store_si512(to + i, even_lanes(low, high));
+        _mm512_store_si512(to + i + 64, odd_lanes(low, high));
       }
     }
-  };
-  constexpr size_t kAtOnce = kRows * kTileRows;
-  for (size_t next = 0; next < args.m; next += kAtOnce) {
-    const unsigned char* a[kRows];
-    for (int tile = 0; tile < kRows; ++tile) {
-      a[tile] = static_cast<const unsigned char*>(args.a) + row_of(next, tile) * depth;
-    }
-    clear_tile<0>();
-    clear_tile<1>();
-    clear_tile<2>();
-    clear_tile<3>();
-    size_t k = 0;
-    for (; k + kDepth <= depth; k += kDepth) {
-      multiply_depth<kRows, 0, false>(a, k, depth, panel, panel_stride);
-    }
-    if (k < depth) {
-      multiply_depth<kRows, 0, true>(a, k, depth, panel, panel_stride);
-    }
-    if (next > 0) {
-      finish(next - kAtOnce);
-    }
-    store_tile<0>(sums[0]);
-    store_tile<1>(sums[1]);
-    store_tile<2>(sums[2]);
-    store_tile<3>(sums[3]);
   }
-  finish((args.m - 1) / kAtOnce * kAtOnce);
-}
+};
+
+// What the outputs of up to four columns need.
+struct Outputs {
+  __m512i start[kSums];
+  Columns columns[kSums];
+  size_t first, count;
+
+  void set(const GemmS8& args, size_t first_column, size_t column_count) {
+    first = first_column;
+    count = column_count;
+    for (size_t t = 0; t < count; ++t) {
+      const size_t column = first + t * kTileColumns;
+      const size_t left = args.n - column;
+      const Correction correction = correction_of(args.column_sum + column);
+      start[t] = correction.start;
+      columns[t] = Columns(correction.pairs, args.column_scale + column,
+                           args.bias != nullptr ? args.bias + column : nullptr,
+                           static_cast<__mmask16>(left < kTileColumns ? (1u << left) - 1 : 0xFFFF));
+    }
+  }
+};
+
+class Product {
+ public:
+  explicit Product(const GemmS8& args)
+      : args_(args), rows_(args.m < kTileRows ? args.m : kTileRows), depth_((args.k + 7) / 8 * 8) {}
+
+  // All rows times kSums / kRows columns. Their last sums are left to be written by the next call, or by finish().
+  template <int kRows>
+  void multiply(const Panel& panel, size_t column, Ahead ahead) {
+    Outputs& outputs = outputs_[turn_ ^= 1];
+    outputs.set(args_, column, kSums / kRows);
+    for (size_t next = 0; next < args_.m; next += kRows * kTileRows) {
+      const size_t share = (left_ + panel.depths - 1) / panel.depths;
+      const unsigned char* a[kRows];
+      for (int tile = 0; tile < kRows; ++tile) {
+        a[tile] = static_cast<const unsigned char*>(args_.a) + row_of(next, tile) * depth_;
+      }
+      clear_tile<0>();
+      clear_tile<1>();
+      clear_tile<2>();
+      clear_tile<3>();
+      if (next == 0) {
+        panel.part<kSums / kRows>(0, ahead);
+      }
+      for (size_t d = 0; d < panel.depths; ++d) {
+        if (next == 0 && d + 1 < panel.depths) {
+          panel.part<kSums / kRows>(d + 1, ahead);
+        }
+        ahead.fetch(ahead.per_depth);
+        if ((d + 1) * kDepth <= depth_) {
+          multiply_depth<kRows, 0, false>(a, d * kDepth, depth_, panel.at<kSums / kRows>(d));
+        } else {
+          multiply_depth<kRows, 0, true>(a, d * kDepth, depth_, panel.at<kSums / kRows>(d));
+        }
+        write(share);
+      }
+      store_tile<0>(sums_[0]);
+      store_tile<1>(sums_[1]);
+      store_tile<2>(sums_[2]);
+      store_tile<3>(sums_[3]);
+      written_ = &outputs;
+      written_next_ = next;
+      tile_ = row_ = 0;
+      left_ = kRows * rows_;
+    }
+  }
+
+  void finish() { write(left_); }
+
+ private:
+  size_t row_of(size_t next, size_t tile) const {
+    const size_t row = next + tile * kTileRows;
+    return row + rows_ <= args_.m ? row : args_.m - rows_;
+  }
+
+  // Corrects, scales and writes the stored sums of so many rows more.
+  void write(size_t most) {
+    const size_t count = most < left_ ? most : left_;
+    left_ -= count;
+    switch (count > 0 ? written_->count : 0) {
+      case 1: write_columns<1>(count); break;
+      case 2: write_columns<2>(count); break;
+      case 4: write_columns<4>(count); break;
+      default: break;
+    }
+  }
+
+  template <int kColumns>
+  [[gnu::always_inline]] void write_columns(size_t count) {
+    for (; count > 0; --count) {
+      const size_t row = row_of(written_next_, tile_) + row_;
+      const uint32_t zero_points = zero_pair(args_.zero_point[row]);
+      const float scale = args_.row_scale[row];
+      float* out = args_.out + row * args_.out_stride + written_->first;
+#pragma GCC unroll 4
+      for (int t = 0; t < kColumns; ++t) {
+        const __m512i sum = _mm512_load_si512(sums_[tile_ * kColumns + t][row_]);
+        written_->columns[t].write(_mm512_add_epi32(written_->start[t], sum), zero_points, scale,
+                                   out + t * kTileColumns);
+      }
+      if (++row_ == rows_) {
+        row_ = 0;
+        ++tile_;
+      }
+    }
+  }
+
+  const GemmS8& args_;
+  size_t rows_, depth_;
+  alignas(64) int32_t sums_[kSums][kTileRows][kTileColumns];
+  Outputs outputs_[2];
+  int turn_ = 0;
+  // The stored sums: of which columns and rows; the next row, and how many are left.
+  const Outputs* written_ = nullptr;
+  size_t written_next_ = 0, tile_ = 0, row_ = 0, left_ = 0;
+};
 
 void multiply(const GemmS8& args) {
-  alignas(64) unsigned char panel[kPanelBytes];
+  alignas(64) unsigned char parted[kPanelBytes];
   const size_t steps = (args.k + 7) / 8;
   const size_t column_bytes = steps * kStepBytes;
+  const size_t depths = (steps * 8 + kDepth - 1) / kDepth;
   const size_t rows = args.m < kTileRows ? args.m : kTileRows;
   const size_t tiles = (args.n + kTileColumns - 1) / kTileColumns;
   const size_t last_depth = steps * 8 % kDepth;
   const TileConfig config = config_of(rows, last_depth != 0 ? last_depth : kDepth);
   asm volatile("ldtilecfg\t%0" : : "m"(config));
+  // All rows at once where that can be: nothing parted is wanted again.
+  const bool once = args.m <= 2 * kTileRows;
+  const size_t most = once && args.m > kTileRows ? 2 : kSums;
+  Product product(args);
   for (size_t tile = 0; tile < tiles;) {
-    size_t count = kSums;
-    while (count > tiles - tile || count * column_bytes > kPanelBytes) {
+    size_t count = most;
+    while (count > tiles - tile || (!once && count * depths * kDepthBytes > kPanelBytes)) {
       count /= 2;
     }
-    part_columns(args.w + tile * column_bytes, count * column_bytes, tile + count < tiles, panel);
+    const Panel panel = {args.w + tile * column_bytes, column_bytes, depths, once ? 2 : depths, parted};
+    const size_t lines = count * column_bytes / 64;
+    const size_t at_once = kSums / count * kTileRows;
+    const size_t passes = (args.m + at_once - 1) / at_once;
+    const Ahead ahead = {reinterpret_cast<const char*>(panel.w) + count * column_bytes, lines, passes == 1 ? 2u : 0u,
+                         passes == 1 ? 0 : (lines + passes * depths - 1) / (passes * depths)};
     const size_t column = tile * kTileColumns;
     switch (count) {
-      case 1: multiply_columns<4>(args, rows, column, panel); break;
-      case 2: multiply_columns<2>(args, rows, column, panel); break;
-      default: multiply_columns<1>(args, rows, column, panel);
+      case 1: product.multiply<4>(panel, column, ahead); break;
+      case 2: product.multiply<2>(panel, column, ahead); break;
+      default: product.multiply<1>(panel, column, ahead);
     }
     tile += count;
   }
+  product.finish();
   asm volatile("tilerelease");
 }
 
