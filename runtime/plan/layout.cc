@@ -9,8 +9,18 @@ namespace {
 using kernels::round_up;
 
 constexpr uint64_t kAlign = 64;
-constexpr uint32_t kMostBlockRows = 128;
 constexpr uint32_t kLeastBlockRows = 8;
+
+// The most rows of a block, and what its scratch may take: half of the second-level cache. A unit as fast as AMX waits
+// for the weights more than for rows that have left that cache, and reads them more seldom with longer blocks.
+struct BlockLimits {
+  uint32_t rows;
+  uint64_t bytes;
+};
+BlockLimits block_limits(kernels::Isa isa) {
+  return isa == kernels::Isa::amx_int8 ? BlockLimits{256, 4 * l2_cache_bytes()} : BlockLimits{128, l2_cache_bytes() / 2};
+}
+
 // Places one interval after the other at the lowest offset that no placed interval of overlapping life covers. The
 // biggest go first. `life(id)` gives [first, last]; `chosen(id)` says which slots take part.
 template <typename Chosen, typename Bytes, typename Life>
@@ -82,12 +92,13 @@ uint64_t Plan::slot_bytes(const Slot& slot, uint64_t rows) const {
   return round_up(bytes, kAlign);
 }
 
-// The most rows of a block whose scratch fits half of the second-level cache; returns the bytes of the scratch.
+// The most rows of a block whose scratch is within its limits; returns the bytes of the scratch.
 uint64_t Plan::choose_block_rows(Buffer<uint32_t>& order, Stage& stage) {
   const uint32_t first = stage.first_step;
   const uint32_t last = first + stage.step_count - 1;
   const uint64_t most = capacity_.rows(stage.extent);
-  uint64_t rows = most < kMostBlockRows ? most : kMostBlockRows;
+  const BlockLimits limits = block_limits(kernels_->isa);
+  uint64_t rows = most < limits.rows ? most : limits.rows;
   for (;;) {
     const uint64_t bytes = place_slots(
         slots_, slot_count_, order,
@@ -96,11 +107,11 @@ uint64_t Plan::choose_block_rows(Buffer<uint32_t>& order, Stage& stage) {
         [](const Slot& slot) {
           return Life{slot.first_step, slot.last_step};
         });
-    if (bytes <= l2_cache_bytes() / 2 || rows <= kLeastBlockRows) {
+    if (bytes <= limits.bytes || rows <= kLeastBlockRows) {
       stage.block_rows = static_cast<uint32_t>(rows);
       return bytes;
     }
-    const uint64_t fitting = rows * (l2_cache_bytes() / 2) / bytes;
+    const uint64_t fitting = rows * limits.bytes / bytes;
     rows = fitting < rows ? fitting : rows - 1;
     rows = rows < kLeastBlockRows ? kLeastBlockRows : rows;
   }
