@@ -9,17 +9,8 @@ namespace {
 using kernels::round_up;
 
 constexpr uint64_t kAlign = 64;
+constexpr uint32_t kMostBlockRows = 128;
 constexpr uint32_t kLeastBlockRows = 8;
-
-// The most rows of a block, and what its scratch may take: half of the second-level cache. A unit as fast as AMX waits
-// for the weights more than for rows that have left that cache, and reads them more seldom with longer blocks.
-struct BlockLimits {
-  uint32_t rows;
-  uint64_t bytes;
-};
-BlockLimits block_limits(kernels::Isa isa) {
-  return isa == kernels::Isa::amx_int8 ? BlockLimits{256, 4 * l2_cache_bytes()} : BlockLimits{128, l2_cache_bytes() / 2};
-}
 
 // Places one interval after the other at the lowest offset that no placed interval of overlapping life covers. The
 // biggest go first. `life(id)` gives [first, last]; `chosen(id)` says which slots take part.
@@ -92,29 +83,52 @@ uint64_t Plan::slot_bytes(const Slot& slot, uint64_t rows) const {
   return round_up(bytes, kAlign);
 }
 
-// The most rows of a block whose scratch is within its limits; returns the bytes of the scratch.
-uint64_t Plan::choose_block_rows(Buffer<uint32_t>& order, Stage& stage) {
+// The most rows of a block, `most_rows` at most, whose scratch takes no more than `most_bytes`; sets the bytes of it.
+uint32_t Plan::fit_block(Buffer<uint32_t>& order, const Stage& stage, uint64_t most_rows, uint64_t most_bytes,
+                         uint64_t* bytes) {
   const uint32_t first = stage.first_step;
   const uint32_t last = first + stage.step_count - 1;
   const uint64_t most = capacity_.rows(stage.extent);
-  const BlockLimits limits = block_limits(kernels_->isa);
-  uint64_t rows = most < limits.rows ? most : limits.rows;
+  uint64_t rows = most < most_rows ? most : most_rows;
   for (;;) {
-    const uint64_t bytes = place_slots(
+    *bytes = place_slots(
         slots_, slot_count_, order,
         [&](const Slot& slot) { return slot.local && slot.first_step >= first && slot.first_step <= last; },
         [&](const Slot& slot) { return slot_bytes(slot, rows); },
         [](const Slot& slot) {
           return Life{slot.first_step, slot.last_step};
         });
-    if (bytes <= limits.bytes || rows <= kLeastBlockRows) {
-      stage.block_rows = static_cast<uint32_t>(rows);
-      return bytes;
+    if (*bytes <= most_bytes || rows <= kLeastBlockRows) {
+      return static_cast<uint32_t>(rows);
     }
-    const uint64_t fitting = rows * limits.bytes / bytes;
+    const uint64_t fitting = rows * most_bytes / *bytes;
     rows = fitting < rows ? fitting : rows - 1;
     rows = rows < kLeastBlockRows ? kLeastBlockRows : rows;
   }
+}
+
+// Blocks whose scratch fits half of the second-level cache. A unit as fast as AMX waits for weights, though: it gets
+// longer blocks where short ones would read more of the weights again than long ones put out of that cache and read back.
+// Returns the bytes of the scratch.
+uint64_t Plan::choose_block_rows(Buffer<uint32_t>& order, Stage& stage) {
+  uint64_t bytes = 0;
+  const uint64_t rows = capacity_.rows(stage.extent);
+  const auto fit_short = [&] { return fit_block(order, stage, kMostBlockRows, l2_cache_bytes() / 2, &bytes); };
+  stage.block_rows = fit_short();
+  if (kernels_->isa != kernels::Isa::amx_int8 || rows <= stage.block_rows) {
+    return bytes;
+  }
+  uint64_t weights = 0;
+  for (uint32_t i = 0; i < stage.step_count; ++i) {
+    const Step& step = steps_[stage.first_step + i];
+    weights += step.kind == StepKind::gemm_s8 ? uint64_t{step.weights.n} * step.weights.k : 0;
+  }
+  const uint64_t again = (rows - 1) / stage.block_rows * weights;
+  stage.block_rows = fit_block(order, stage, 2 * kMostBlockRows, 4 * l2_cache_bytes(), &bytes);
+  if (again <= 2 * bytes) {
+    stage.block_rows = fit_short();
+  }
+  return bytes;
 }
 
 kinglet_status Plan::place(Error& error) {

@@ -175,6 +175,8 @@ class Plan {
   void measure_lifetimes();
   // layout.cc
   kinglet_status place(Error& error);
+  uint32_t fit_block(Buffer<uint32_t>& order, const Stage& stage, uint64_t most_rows, uint64_t most_bytes,
+                     uint64_t* bytes);
   uint64_t choose_block_rows(Buffer<uint32_t>& order, Stage& stage);
   kinglet_status plan_outputs(const Model& model, Error& error);
 
