@@ -47,6 +47,10 @@ export interface OpenOptions {
   prompt?: string;
   /** Makes encode available, for more memory. */
   rawOutputs?: boolean;
+  /** For tag and answer: tokens that a text may have, however many windows it is read in. Default: 65,536. */
+  documentTokens?: number;
+  /** For answer and fillMask: the most results that a call may ask for. Default: 16. */
+  topK?: number;
 }
 
 export interface ModelInfo {
@@ -101,6 +105,63 @@ export interface Classification {
   truncated: boolean;
 }
 
+export interface Ranked {
+  /** Of the text, in the array that was given. */
+  index: number;
+  score: number;
+}
+
+/** How the labels of the pieces of a word become one: not at all, that of the first, the best average, the highest. */
+export type Aggregation = 'simple' | 'first' | 'average' | 'max';
+
+export interface TagOptions {
+  /** Default: 'simple'. */
+  aggregation?: Aggregation;
+  /** Whether a text that is too long is read in windows instead of being cut. */
+  windows?: boolean;
+  /** Tokens that a window shares with the one before it. Default: 0. */
+  stride?: number;
+}
+
+/** A named part of a text: text.slice(begin, end). */
+export interface Entity {
+  /** Without 'B-' and 'I-'. */
+  label: string;
+  text: string;
+  begin: number;
+  end: number;
+  score: number;
+}
+
+export interface AnswerOptions {
+  /** The most answers, at most that of Model.open. Default: 1. */
+  topK?: number;
+  /** The longest answer. Default: 15. */
+  maxAnswerTokens?: number;
+  /** Tokens of a window that the context is read in. Default: 384 or `info.maxLength`, whichever is less. */
+  maxLength?: number;
+  /** Tokens of the context that a window shares with the one before it. Default: 128 or less. */
+  stride?: number;
+  /** Whether "there is none", an empty text, competes. */
+  noAnswer?: boolean;
+}
+
+/** A part of a context: context.slice(begin, end). */
+export interface Answer {
+  text: string;
+  begin: number;
+  end: number;
+  score: number;
+}
+
+/** A token for a mask. */
+export interface Prediction {
+  /** What the token says by itself. */
+  token: string;
+  id: number;
+  score: number;
+}
+
 export interface RawOutput {
   shape: number[];
   /** Row-major. */
@@ -127,6 +188,14 @@ export declare class Model {
   embed(texts: readonly string[]): Float32Array[];
   /** The scores of a text or a pair of texts. WRONG_TASK unless the model's task is classify. */
   classify(input: string | TextPair): Classification;
+  /** Texts by how well they fit a query, the best first. For cross-encoders: classifiers of pairs with one output. */
+  rerank(query: string, texts: readonly string[]): Ranked[];
+  /** The entities of a text, in its order. WRONG_TASK unless the model's task is tag. */
+  tag(text: string, options?: TagOptions): Entity[];
+  /** Answers from a context of any length, the best first. WRONG_TASK unless the model's task is answer. */
+  answer(question: string, context: string, options?: AnswerOptions): Answer[];
+  /** For every mask in an input the topK (default: 5) tokens that fit best. WRONG_TASK unless the task is fill-mask. */
+  fillMask(input: string | TextPair, options?: { topK?: number }): Prediction[][];
   /** Tokens and their places. Without maxLength nothing is cut. */
   tokenize(input: string | TextPair, options?: { maxLength?: number }): Tokens;
   /** The model's raw outputs by their Hugging Face names. Needs the option rawOutputs. */
