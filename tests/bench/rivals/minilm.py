@@ -2,9 +2,9 @@
 
     tests/bench/rivals/minilm.py CHECKPOINT KINGLET FOLDER
 
-Makes FOLDER/minilm.kgl and two folders, `exported` and `fused`, with config, tokenizer and onnx/model_quantized.onnx. Both
-are quantised dynamically; `exported` in the operators that exporters write, as most models on the hub are, `fused` after
-ONNX Runtime's own tool for transformers. Needs numpy, onnx, onnxruntime and sympy (browser.py and sentences.py bring them).
+Makes FOLDER/minilm.kgl and two folders, `exported` and `fused`, with config, tokenizer and onnx/model_quantized.onnx.
+Both are quantised dynamically; `exported` in the operators that exporters write, as most models on the hub are, `fused`
+after ONNX Runtime's own tool for transformers. Needs numpy, onnx, onnxruntime and sympy.
 """
 
 import json
