@@ -16,7 +16,9 @@ class Ids:
     """An input that is tokenized already, special tokens included."""
 
     ids: Sequence[int]
+    """Below the size of the vocabulary."""
     type_ids: Optional[Sequence[int]] = None
+    """As many as ids; None: all 0."""
 
 
 Input = Union[str, Tuple[str, str], Ids]
@@ -25,49 +27,78 @@ Input = Union[str, Tuple[str, str], Ids]
 
 @dataclass(frozen=True)
 class Tokens:
+    """A text as the model reads it: a list for each part of its tokens."""
+
     ids: List[int]
+    """Numbers in the vocabulary, special tokens included."""
     type_ids: List[int]
+    """1 in the second text of a pair, for models that tell them apart."""
     tokens: List[str]
+    """Texts in the vocabulary."""
     offsets: List[Optional[Tuple[int, int]]]
     """[begin, end) in code points of the token's own text; None for the tokens that the template adds."""
     truncated: bool
+    """Whether max_length cut something."""
 
 
 @dataclass(frozen=True)
 class Classification:
+    """The classes of a text."""
+
     label: str
     """The label with the highest score."""
     score: float
+    """That label's score."""
     scores: Dict[str, float]
+    """Of all labels, in the model's order."""
     labels: List[str] = field(default_factory=list)
     """Models with several labels per text: those with a score over 0.5."""
     value: Optional[float] = None
     """Models with one output: the raw number."""
     truncated: bool = False
+    """Whether the text was cut to max_length."""
 
 
 @dataclass(frozen=True)
 class Entity:
+    """A named part of a text."""
+
     label: Union[str, int]
+    """Without "B-" and "I-"; a number where the model has no names."""
     text: str
+    """The part itself, text[begin:end]."""
     begin: int
+    """Where it begins, in code points."""
     end: int
+    """Where it ends."""
     score: float
+    """How sure the model is, from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Answer:
+    """An answer found in a context."""
+
     text: str
+    """The part of the context; empty where the best answer is that there is none."""
     begin: int
+    """Where it begins in the context, in code points."""
     end: int
+    """Where it ends."""
     score: float
+    """How sure the model is, from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Prediction:
+    """A token that may stand in place of a mask."""
+
     token: str
+    """What it says, spaces included."""
     id: int
+    """Its number in the vocabulary."""
     score: float
+    """Its probability."""
 
 
 # Texts that one native call gets, so that Ctrl-C is answered between calls.
@@ -114,6 +145,7 @@ class Model:
 
     @property
     def architecture(self) -> str:
+        """"bert", "albert", …"""
         return self._info["architecture"]
 
     @property
@@ -133,6 +165,7 @@ class Model:
 
     @property
     def labels(self) -> List[str]:
+        """Of a classifier or tagger, in the model's order."""
         return list(self._info["labels"])
 
     @property
