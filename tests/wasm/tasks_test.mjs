@@ -41,7 +41,8 @@ await run({
     assert.ok(end(short.tag(long, {windows: true, stride: 4})) > end(short.tag(long)) + 100);
     const few = await Model.open(tagger, {maxLength: 32, documentTokens: 64});
     await assertFails('TOO_LONG', /./, () => few.tag(long, {windows: true}));
-    await assertFails('INVALID_ARGUMENT', /aggregation: mean; expected one of simple/, () => model.tag('a', {aggregation: 'mean'}));
+    await assertFails('INVALID_ARGUMENT', /aggregation: mean; expected one of simple/,
+      () => model.tag('a', {aggregation: 'mean'}));
     await assertFails('INVALID_ARGUMENT', /stride: -1/, () => model.tag('a', {stride: -1}));
     await assertFails('INVALID_ARGUMENT', /expected a string/, () => model.tag({text: 'a'}));
     await assertFails('WRONG_TASK', /./, () => model.fillMask('[MASK]'));

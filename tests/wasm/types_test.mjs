@@ -28,8 +28,8 @@ try {
     const classes: Classification = model.classify({text: 'a', pair: 'b'});
     const ranking: Ranked[] = model.rerank('query', ['a', 'b']);
     const entities: Entity[] = model.tag('text', {aggregation: 'first', windows: true, stride: 8});
-    const answers: Answer[] = model.answer('question', 'context', {topK: 2, maxAnswerTokens: 9, maxLength: 64, stride: 8,
-      noAnswer: true});
+    const answers: Answer[] =
+      model.answer('question', 'context', {topK: 2, maxAnswerTokens: 9, maxLength: 64, stride: 8, noAnswer: true});
     const masks: Prediction[][] = model.fillMask({text: '[MASK]', pair: 'b'}, {topK: 3});
     const tokens: Tokens = model.tokenize('text', {maxLength: 8});
     const place: [number, number] | null = tokens.offsets[0];

@@ -1,4 +1,4 @@
-// kinglet beside transformers.js (onnxruntime-web, int8) in Chromium: all-MiniLM-L6-v2, one text of 128 tokens, 1 thread.
+// kinglet beside transformers.js (onnxruntime-web, int8) in Chromium: all-MiniLM-L6-v2, a text of 128 tokens, 1 thread.
 //
 //   node tests/bench/rivals/browser.mjs MODELS MODULES [ROUNDS]
 //
@@ -18,8 +18,9 @@ const [models, modules, rounds = '40'] = process.argv.slice(2);
 const root = resolve(fileURLToPath(import.meta.url), '../../../..');
 const kinglet = join(root, 'build-wasm/npm');
 const chromium = findChromium();
-if (modules === undefined || !existsSync(join(modules, '@huggingface/transformers')) || !existsSync(join(models, 'done'))) {
-  console.error('usage: browser.mjs MODELS MODULES [ROUNDS]: a folder by minilm.py, and node_modules with transformers.js');
+const transformers = join(modules ?? '', '@huggingface/transformers');
+if (modules === undefined || !existsSync(transformers) || !existsSync(join(models, 'done'))) {
+  console.error('usage: browser.mjs MODELS MODULES [ROUNDS]: a folder by minilm.py, node_modules with transformers.js');
   process.exit(2);
 }
 if (chromium === undefined || !existsSync(join(kinglet, 'kinglet.wasm'))) {
@@ -28,7 +29,8 @@ if (chromium === undefined || !existsSync(join(kinglet, 'kinglet.wasm'))) {
 }
 
 const FOLDERS = {models, modules, kinglet};
-const TYPES = {'.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm', '.json': 'application/json'};
+const TYPES = {'.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm',
+  '.json': 'application/json'};
 const BUILDS = {asyncify: ['ort.webgpu.min.mjs', 'ort-wasm-simd-threaded.asyncify'],
   plain: ['ort.wasm.min.mjs', 'ort-wasm-simd-threaded']};
 
@@ -57,7 +59,8 @@ const base = `http://127.0.0.1:${server.address().port}`;
 async function measure(wasm, text, rounds) {
   const {Model, cosine} = await import('/kinglet/kinglet.js');
   const {env, pipeline} = await import('transformers');
-  Object.assign(env, {allowLocalModels: true, allowRemoteModels: false, localModelPath: '/models/', useBrowserCache: false});
+  Object.assign(env,
+    {allowLocalModels: true, allowRemoteModels: false, localModelPath: '/models/', useBrowserCache: false});
   const dist = `${location.origin}/modules/onnxruntime-web/dist/${wasm}`;
   Object.assign(env.backends.onnx.wasm, {numThreads: 1, wasmPaths: {mjs: `${dist}.mjs`, wasm: `${dist}.wasm`}});
   const model = await Model.open('/models/minilm.kgl', {cache: false});
@@ -84,7 +87,7 @@ async function measure(wasm, text, rounds) {
 }
 
 const version = (name) => JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8')).version;
-const text = `${'The kinglets sang in the tall trees while rain fell. '.repeat(11)}Birds like rain a little.`;
+const text = `${'The kinglets sang in the tall trees while rain fell. '.repeat(10)}Birds like rain.`;
 const browser = await Browser.start(chromium);
 try {
   console.log(`transformers.js ${version('@huggingface/transformers')}, onnxruntime-web ${version('onnxruntime-web')}`);
@@ -93,11 +96,12 @@ try {
     await browser.until(`document.readyState === 'complete' && location.pathname === '/${build}'`);
     const call = `(${measure})(${JSON.stringify(wasm)}, ${JSON.stringify(text)}, ${Number(rounds)})`;
     const {tokens, times} = await browser.evaluate(call);
-    const summary = Object.entries(times).map(([name, all]) => [name, Math.min(...all), all.sort((a, b) => a - b)[all.length >> 1]]);
+    const summary = Object.entries(times).map(([name, all]) =>
+      [name, Math.min(...all), all.sort((a, b) => a - b)[all.length >> 1]]);
     const [, least, median] = summary[0];
     for (const [name, own, middle] of summary) {
-      console.log(`${build}, ${tokens} tokens, ${name}: least ${own.toFixed(1)} ms (${(own / least).toFixed(2)} of kinglet's), ` +
-        `median ${middle.toFixed(1)} ms (${(middle / median).toFixed(2)})`);
+      console.log(`${build}, ${tokens} tokens, ${name}: least ${own.toFixed(1)} ms (${(own / least).toFixed(2)} of ` +
+        `kinglet's), median ${middle.toFixed(1)} ms (${(middle / median).toFixed(2)})`);
     }
   }
 } finally {
