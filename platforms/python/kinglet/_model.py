@@ -1,5 +1,6 @@
 """kinglet.Model and what its methods return."""
 
+import operator
 import os
 import threading
 from contextlib import contextmanager
@@ -119,18 +120,19 @@ class Model:
 
     def __init__(
         self,
-        path: Union[str, "os.PathLike[str]"],
+        path: Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"],
         *,
         threads: int = 1,
         max_length: Optional[int] = None,
         batch: int = 8,
     ) -> None:
-        if threads < 1 or batch < 1 or (max_length is not None and max_length < 1):
-            raise ValueError("threads, batch and max_length must be at least 1")
-        self._native: Optional[_native.Model] = _native.Model(os.fspath(path))
+        self._settings = (_count("threads", threads), _count("max_length", max_length), _count("batch", batch))
+        name = os.fsencode(path)
+        if b"\0" in name:
+            raise ValueError("path: has a character U+0000")
+        self._native: Optional[_native.Model] = _native.Model(name)
         self._info = self._native.info()
-        self._settings = (threads, max_length or 0, batch)
-        self._batch = batch
+        self._batch = self._settings[2] or 1
         self._lock = threading.Lock()
         self._idle: Dict[Tuple[Any, ...], List[Any]] = {}
         with self._session():
@@ -183,6 +185,8 @@ class Model:
         """Embeddings as float32: shape (dimension,) for one text, (len(sentences), dimension) for a list."""
         single = isinstance(sentences, (str, Ids))
         inputs = _inputs([sentences] if single else sentences)
+        if prompt_name is not None and b"\0" in prompt_name.encode():
+            raise ValueError("prompt_name: has a character U+0000")
         with self._session(prompt=prompt_name) as session:
             if len(inputs) <= _PIECE:
                 embeddings = session.embed(inputs)[0]
@@ -248,14 +252,20 @@ class Model:
         no_answer: bool = False,
     ) -> List[Answer]:
         """Answers from a context of any length, the best first. no_answer: "there is none" (an empty text) competes."""
-        with self._session(top_k=top_k) as session:
-            spans = session.answer([(question, context)], top_k, max_answer_tokens, max_length or 0, stride or 0, no_answer)
+        counts = (
+            _count("top_k", top_k),
+            _count("max_answer_tokens", max_answer_tokens),
+            _count("max_length", max_length),
+            _count("stride", stride),
+        )
+        with self._session(top_k=counts[0]) as session:
+            spans = session.answer([(question, context)], *counts, bool(no_answer))
         return [Answer(context[b:e], b, e, score) for b, e, score in spans[0]]
 
     def fill_mask(self, text: Input, *, top_k: int = 5) -> List[List[Prediction]]:
         """For every mask in the text the top_k tokens, the best first."""
         native = self._open()
-        with self._session(top_k=top_k) as session:
+        with self._session(top_k=_count("top_k", top_k)) as session:
             masks = session.fill_mask(_inputs([text]), top_k)[0]
         return [[Prediction(native.token_text(id), id, score) for id, score in mask] for mask in masks]
 
@@ -268,7 +278,7 @@ class Model:
         """Tokens with their places in the text. max_length None cuts nothing."""
         native = self._open()
         with self._session() as session:
-            ids, type_ids, offsets, truncated = session.tokenize(text, max_length or 0)
+            ids, type_ids, offsets, truncated = session.tokenize(text, _count("max_length", max_length))
         return Tokens(ids, type_ids, [native.token(id) for id in ids], offsets, truncated)
 
     # ---- Life ----
@@ -309,6 +319,16 @@ class Model:
             with self._lock:
                 if self._native is not None:
                     self._idle.setdefault(key, []).append(session)
+
+
+# A setting that is a number of things; None: the default, which is 0 to the native module.
+def _count(name: str, value: Optional[int]) -> int:
+    if value is None:
+        return 0
+    number = operator.index(value)
+    if not 1 <= number < 2**31:
+        raise ValueError(f"{name} is {number}, expected at least 1")
+    return number
 
 
 def _inputs(items: Any) -> List[Any]:
