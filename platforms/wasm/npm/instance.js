@@ -1,5 +1,7 @@
 // kinglet.wasm: compiled once, and an instance of it with memory of its own for every model.
 
+import {connect} from './dot.js';
+
 export class KingletError extends Error {
   constructor(code, message, options) {
     super(message, options);
@@ -102,6 +104,7 @@ export class Instance {
     const self = new Instance();
     self.exports = (await WebAssembly.instantiate(module, imports(module, () => self.exports.memory))).exports;
     self.exports._initialize?.();
+    self.relaxed = await connect(self.exports);
     return self;
   }
 
