@@ -13,7 +13,7 @@
 // i16x8.extmul of bytes with i32x4.extadd_pairwise, which NEON has as instructions and x86 has not: 17.
 //
 // Where the engine has relaxed SIMD, whoever embeds the module may give it dot products of bytes (use_dot, at the end):
-// the sums of a block then come from there, of activations narrowed once, and everything else stays. 88 on the same core.
+// the sums of a block then come from there, of activations narrowed once, and everything else stays. 102, by blocks of up to 6 rows.
 #include <wasm_simd128.h>
 
 #include "gemm_s8/gemm_s8.h"
@@ -31,11 +31,12 @@ namespace {
 constexpr size_t kStepBytes = 128;         // of a tile: 16 outputs × 8 k
 constexpr size_t kRowsAtOnce = 4;          // largest row block
 constexpr size_t kChunkBytes = 96 * 1024;  // of activations that run through all tiles together
-constexpr size_t kDotBytes = 24 * 1024;    // the same as bytes: half of a first-level cache
+constexpr size_t kDotBytes = 28 * 1024;    // the same as bytes: half of a first-level cache
+constexpr size_t kDotRows = 6;             // largest row block by dot products
 
 // Sums over 8 · steps k of as many rows of bytes as the place in the array says, `stride` bytes apart, and four outputs.
 using DotFunction = void (*)(const uint8_t* a, const int8_t* w, size_t stride, size_t steps, int32_t* sums);
-DotFunction dot_of[kRowsAtOnce];
+DotFunction dot_of[kDotRows];
 int32_t dot_offset;  // what its activations have been moved by: 0, or 128 where it takes them for unsigned
 
 // Four outputs of up to four rows, counted from the block's first.
@@ -128,7 +129,7 @@ constexpr BlockFunction kBlocks[kRowsAtOnce] = {multiply_block<1, 4>, multiply_b
                                                 multiply_block<4, 2>};
 
 void multiply_by_dot(const Block& block, size_t rows) {
-  int32_t sums[kRowsAtOnce][4];
+  int32_t sums[kDotRows][4];
   dot_of[rows - 1](static_cast<const uint8_t*>(block.a), block.w, block.row_bytes, block.steps, sums[0]);
   for (size_t r = 0; r < rows; ++r) {
     finish(block, r, wasm_v128_load(sums[r]));
@@ -150,14 +151,15 @@ void gemm_s8(const GemmS8& args) {
   const size_t steps = (args.k + 7) / 8;
   const size_t row_bytes = steps * 16;
   uint8_t bytes[kDotBytes];
-  const bool by_dot = dot_of[0] != nullptr && kRowsAtOnce * steps * 8 <= sizeof bytes;
+  const bool by_dot = dot_of[0] != nullptr && kDotRows * steps * 8 <= sizeof bytes;
+  const size_t rows_at_once = by_dot ? kDotRows : kRowsAtOnce;
   const size_t most = by_dot ? kDotBytes / (steps * 8) : kChunkBytes / row_bytes;
-  const size_t chunk_rows = most < kRowsAtOnce ? kRowsAtOnce : most;
+  const size_t chunk_rows = most < rows_at_once ? rows_at_once : most;
   const size_t chunks = (args.m + chunk_rows - 1) / chunk_rows;
   for (size_t chunk = 0; chunk < chunks; ++chunk) {
     const size_t first = args.m * chunk / chunks;
     const size_t rows = args.m * (chunk + 1) / chunks - first;
-    const size_t blocks = (rows + kRowsAtOnce - 1) / kRowsAtOnce;
+    const size_t blocks = (rows + rows_at_once - 1) / rows_at_once;
     const int8_t* a = static_cast<const int8_t*>(args.a) + first * row_bytes;
     if (by_dot) {
       narrow(a, rows * steps * 8, bytes);
@@ -192,14 +194,11 @@ void gemm_s8(const GemmS8& args) {
   }
 }
 
-// Exported to the embedder: dot products of one to four rows, or none. kind 1: they take activations for signed, 2: for
-// unsigned numbers.
-extern "C" [[clang::export_name("use_dot")]] void kinglet_wasm_use_dot(DotFunction one, DotFunction two,
-                                                                       DotFunction three, DotFunction four,
-                                                                       int32_t kind) {
-  const DotFunction given[kRowsAtOnce] = {one, two, three, four};
-  for (size_t i = 0; i < kRowsAtOnce; ++i) {
-    dot_of[i] = given[i];
+// Exported to the embedder: the dot products of one to six rows, or null for none. kind 1: they take activations for
+// signed, 2: for unsigned numbers.
+extern "C" [[clang::export_name("use_dot")]] void kinglet_wasm_use_dot(size_t rows, DotFunction dot, int32_t kind) {
+  if (rows >= 1 && rows <= kDotRows) {
+    dot_of[rows - 1] = dot;
   }
   dot_offset = kind == 2 ? 128 : 0;
 }

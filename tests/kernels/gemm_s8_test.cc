@@ -144,7 +144,7 @@ TEST_CASE("gemm_s8: extremes") {
 
 #ifdef __wasm__
 using DotFunction = void (*)(const uint8_t* a, const int8_t* w, size_t stride, size_t steps, int32_t* sums);
-extern "C" void kinglet_wasm_use_dot(DotFunction one, DotFunction two, DotFunction three, DotFunction four, int32_t kind);
+extern "C" void kinglet_wasm_use_dot(size_t rows, DotFunction dot, int32_t kind);
 
 // What platforms/wasm/npm/dot.js makes, for either kind of engine. Sums wrap.
 template <size_t kRows, typename Activation>
@@ -161,8 +161,12 @@ void dot(const uint8_t* a, const int8_t* w, size_t stride, size_t steps, int32_t
 
 template <typename Activation>
 void check_dot(int32_t kind, std::mt19937_64& random) {
-  kinglet_wasm_use_dot(dot<1, Activation>, dot<2, Activation>, dot<3, Activation>, dot<4, Activation>, kind);
-  for (const size_t m : {1, 2, 3, 4, 5, 7, 9, 37, 130}) {
+  const DotFunction functions[] = {dot<1, Activation>, dot<2, Activation>, dot<3, Activation>,
+                                   dot<4, Activation>, dot<5, Activation>, dot<6, Activation>};
+  for (size_t i = 0; i < std::size(functions); ++i) {
+    kinglet_wasm_use_dot(i + 1, functions[i], kind);
+  }
+  for (const size_t m : {1, 2, 3, 4, 5, 6, 7, 9, 37, 130}) {
     for (const size_t n : {1, 16, 33, 80}) {
       for (const size_t k : {1, 8, 30, 384, 1030, 6200}) {
         if (m * k < 50'000) {
@@ -172,7 +176,9 @@ void check_dot(int32_t kind, std::mt19937_64& random) {
       }
     }
   }
-  kinglet_wasm_use_dot(nullptr, nullptr, nullptr, nullptr, 0);
+  for (size_t i = 0; i < std::size(functions); ++i) {
+    kinglet_wasm_use_dot(i + 1, nullptr, 0);
+  }
 }
 
 TEST_CASE("gemm_s8: dot products that the engine supplies") {
