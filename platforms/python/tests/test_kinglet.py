@@ -234,6 +234,21 @@ class MiniLM(unittest.TestCase):
         far = model.similarity("A cat sleeps on the sofa.", "The stock market fell sharply.")
         self.assertGreater(near, far + 0.4)
 
+    def test_the_example(self):
+        root = DATA.parents[2]
+        printed = subprocess.run(
+            [sys.executable, root / "platforms/python/example/search.py", os.environ["KINGLET_MINILM"]],
+            check=True, capture_output=True, text=True, cwd=FOLDER.name).stdout.splitlines()
+
+        def rows(name):
+            lines = (root / "tests/demo" / name).read_text(encoding="utf-8").splitlines()[1:]
+            return [line.split("\t") for line in lines]
+
+        topics = {text: topic for topic, text in rows("texts.tsv")}
+        for topic, question in rows("questions.tsv"):
+            best = printed[printed.index(question) + 1].split(maxsplit=1)[1]
+            self.assertEqual(topics[best], topic, question)
+
 
 if __name__ == "__main__":
     unittest.main()
