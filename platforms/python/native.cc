@@ -97,7 +97,8 @@ nb::str view_to_str(std::string_view text) { return nb::str(text.data(), text.si
 
 class Model {
  public:
-  explicit Model(const std::string& path) : model_(open(path)) {}
+  // path: as the file system has it, whatever its encoding.
+  explicit Model(const nb::bytes& path) : model_(open(std::string(path.c_str(), path.size()))) {}
 
   nb::dict info() const {
     static constexpr const char* kTasks[] = {"none", "embed", "classify", "tag", "answer", "fill-mask"};
@@ -313,12 +314,25 @@ class Session {
 
 NB_MODULE(_native, module) {
   module.doc() = "The C API for the package kinglet.";
-  nb::exception<kinglet::Exception>(module, "Error", PyExc_RuntimeError).doc() =
-      "What kinglet refuses, in one line: what was wrong, where, and what was expected.";
+  nb::exception<kinglet::Exception> error(module, "Error", PyExc_RuntimeError);
+  error.doc() = "What kinglet refuses, in one line: what was wrong, where, and what was expected.";
+  // Messages name files, whose names need not be UTF-8.
+  nb::register_exception_translator(
+      [](const std::exception_ptr& thrown, void* type) {
+        try {
+          std::rethrow_exception(thrown);
+        } catch (const kinglet::Exception& refused) {
+          const std::string_view text = refused.what();
+          const nb::object message =
+              nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+          PyErr_SetObject(static_cast<PyObject*>(type), message.ptr());
+        }
+      },
+      error.ptr());
   module.def("version", [] { return std::string(kinglet::version()); });
   module.def("isa", [] { return std::string(kinglet::isa()); });
   nb::class_<Model>(module, "Model")
-      .def(nb::init<const std::string&>(), nb::arg("path"))
+      .def(nb::init<const nb::bytes&>(), nb::arg("path"))
       .def("info", &Model::info)
       .def("token", &Model::token)
       .def("token_text", &Model::token_text);

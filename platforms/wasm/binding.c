@@ -40,11 +40,13 @@ EXPORT(open) int open_model(const void* data, size_t size) {
   return note(status, kinglet_model_message(model));
 }
 
-EXPORT(start) int start_session(uint32_t max_length, uint32_t batch, int raw_outputs, const char* prompt) {
+EXPORT(start)
+int start_session(uint32_t max_length, int raw_outputs, const char* prompt, uint32_t document_tokens, uint32_t top_k) {
   kinglet_session_options options = KINGLET_SESSION_OPTIONS_INIT;
   options.max_length = max_length;
-  options.batch = batch;
   options.raw_outputs = raw_outputs;
+  options.document_tokens = document_tokens;
+  options.top_k = top_k;
   options.offset_unit = KINGLET_OFFSETS_UTF16;
   options.prompt = prompt;
   kinglet_session_close(session);
@@ -70,6 +72,10 @@ EXPORT(label) const char* label(uint32_t index) { return kinglet_model_label(mod
 EXPORT(prompt) const char* prompt(uint32_t index) { return kinglet_model_prompt_name(model, index); }
 EXPORT(token) const char* token(int32_t id, size_t* length) { return kinglet_model_token(model, id, length); }
 
+EXPORT(token_text) size_t token_text(int32_t id, char* text, size_t capacity) {
+  return kinglet_model_token_text(model, id, text, capacity);
+}
+
 EXPORT(tokenize)
 int tokenize(const char* text, size_t length, const char* pair, size_t pair_length, uint32_t limit, int32_t* ids,
              int32_t* type_ids, kinglet_span* offsets, size_t capacity, size_t* count, int* truncated) {
@@ -89,6 +95,67 @@ int classify(const char* text, size_t length, const char* pair, size_t pair_leng
              uint8_t* truncated) {
   const kinglet_input input = text_input(text, length, pair, pair_length);
   return note(kinglet_classify(session, &input, 1, scores, logits, truncated), kinglet_session_message(session));
+}
+
+/* The score of one text. */
+EXPORT(rerank) int rerank(const char* query, size_t query_length, const char* text, size_t length, float* score) {
+  const kinglet_input question = text_input(query, query_length, NULL, 0), input = text_input(text, length, NULL, 0);
+  return note(kinglet_rerank(session, &question, &input, 1, score, NULL), kinglet_session_message(session));
+}
+
+/* The three tasks that keep results in the session leave their address and number in *found and *count; kinglet.js
+ * reads them as arrays of 32-bit numbers. */
+_Static_assert(sizeof(kinglet_entity) == 20 && offsetof(kinglet_entity, score) == 8, "as in kinglet.js");
+_Static_assert(offsetof(kinglet_entity, label_index) == 12 && offsetof(kinglet_entity, label) == 16, "as in kinglet.js");
+_Static_assert(sizeof(kinglet_answer_span) == 12 && offsetof(kinglet_answer_span, score) == 8, "as in kinglet.js");
+_Static_assert(sizeof(kinglet_prediction) == 8 && offsetof(kinglet_prediction, score) == 4, "as in kinglet.js");
+
+EXPORT(tag)
+int tag(const char* text, size_t length, int aggregation, int windows, uint32_t stride, const kinglet_entity** found,
+        size_t* count) {
+  const kinglet_input input = text_input(text, length, NULL, 0);
+  kinglet_tag_options options = KINGLET_TAG_OPTIONS_INIT;
+  options.aggregation = (kinglet_aggregation)aggregation;
+  options.windows = windows;
+  options.stride = stride;
+  kinglet_status status = kinglet_tag(session, &input, 1, &options, NULL);
+  if (status == KINGLET_OK) {
+    status = kinglet_session_entities(session, 0, found, count);
+  }
+  return note(status, kinglet_session_message(session));
+}
+
+EXPORT(answer)
+int answer(const char* question, size_t question_length, const char* context, size_t context_length, uint32_t top_k,
+           uint32_t max_answer_tokens, uint32_t max_window, uint32_t stride, int no_answer,
+           const kinglet_answer_span** found, size_t* count) {
+  const kinglet_input input = text_input(question, question_length, context, context_length);
+  kinglet_answer_options options = KINGLET_ANSWER_OPTIONS_INIT;
+  options.top_k = top_k;
+  options.max_answer_tokens = max_answer_tokens;
+  options.max_length = max_window;
+  options.stride = stride;
+  options.no_answer = no_answer;
+  kinglet_status status = kinglet_answer(session, &input, 1, &options);
+  if (status == KINGLET_OK) {
+    status = kinglet_session_answers(session, 0, found, count);
+  }
+  return note(status, kinglet_session_message(session));
+}
+
+/* *count: the masks, whose results `predictions` gives. */
+EXPORT(fill_mask)
+int fill_mask(const char* text, size_t length, const char* pair, size_t pair_length, uint32_t top_k, size_t* count) {
+  const kinglet_input input = text_input(text, length, pair, pair_length);
+  kinglet_status status = kinglet_fill_mask(session, &input, 1, top_k, NULL);
+  if (status == KINGLET_OK) {
+    status = kinglet_session_masks(session, 0, count);
+  }
+  return note(status, kinglet_session_message(session));
+}
+
+EXPORT(predictions) int predictions(size_t mask, const kinglet_prediction** found, size_t* count) {
+  return note(kinglet_session_predictions(session, 0, mask, found, count), kinglet_session_message(session));
 }
 
 EXPORT(encode)

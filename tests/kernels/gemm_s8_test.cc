@@ -142,6 +142,52 @@ TEST_CASE("gemm_s8: extremes") {
   }
 }
 
+#ifdef __wasm__
+using DotFunction = void (*)(const uint8_t* a, const int8_t* w, size_t stride, size_t steps, int32_t* sums);
+extern "C" void kinglet_wasm_use_dot(size_t rows, DotFunction dot, int32_t kind);
+
+// What platforms/wasm/npm/dot.js makes, for either kind of engine. Sums wrap.
+template <size_t kRows, typename Activation>
+void dot(const uint8_t* a, const int8_t* w, size_t stride, size_t steps, int32_t* sums) {
+  for (size_t i = 0; i < kRows * 4; ++i) {
+    uint32_t sum = 0;
+    for (size_t j = 0; j < steps * 8; ++j) {
+      const int activation = static_cast<Activation>(a[i / 4 * stride + j]);
+      sum += static_cast<uint32_t>(activation * w[j / 8 * 128 + i % 4 * 8 + j % 8]);
+    }
+    sums[i] = static_cast<int32_t>(sum);
+  }
+}
+
+template <typename Activation>
+void check_dot(int32_t kind, std::mt19937_64& random) {
+  const DotFunction functions[] = {dot<1, Activation>, dot<2, Activation>, dot<3, Activation>,
+                                   dot<4, Activation>, dot<5, Activation>, dot<6, Activation>};
+  for (size_t i = 0; i < std::size(functions); ++i) {
+    kinglet_wasm_use_dot(i + 1, functions[i], kind);
+  }
+  for (const size_t m : {1, 2, 3, 4, 5, 6, 7, 9, 37, 130}) {
+    for (const size_t n : {1, 16, 33, 80}) {
+      for (const size_t k : {1, 8, 30, 384, 1030, 6200}) {
+        if (m * k < 50'000) {
+          check_all(tables_under_test(), make_problem(m, n, k, static_cast<Extreme>(random() % 5), random), true,
+                    Edge::end);
+        }
+      }
+    }
+  }
+  for (size_t i = 0; i < std::size(functions); ++i) {
+    kinglet_wasm_use_dot(i + 1, nullptr, 0);
+  }
+}
+
+TEST_CASE("gemm_s8: dot products that the engine supplies") {
+  auto random = random_engine("gemm_s8 dot");
+  check_dot<int8_t>(1, random);
+  check_dot<uint8_t>(2, random);
+}
+#endif
+
 TEST_CASE("gemm_s8: operands at any alignment") {
   auto random = random_engine("gemm_s8 alignment");
   for (const Kernels* table : tables_under_test()) {

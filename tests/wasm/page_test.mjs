@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
 import {Browser, findChromium} from './browser.mjs';
-import {convert, kinglet, packageFolder, run, skipped, tinyCheckpoint} from './support.mjs';
+import {assertSameBits, convert, kinglet, packageFolder, run, skipped, tinyCheckpoint} from './support.mjs';
 import {serve} from '../../platforms/wasm/demo/serve.mjs';
 
 const chromium = findChromium();
@@ -85,6 +85,17 @@ try {
       await browser.until(done);
       assert.equal(models, 1);
       await picture('demo-phone-dark.png');
+    },
+    'the same bits as under node': async () => {
+      const texts = [1, 2, 3, 5, 30, 126, 400].map((words) => 'naïve 🦜 bird '.repeat(words));
+      const [found, relaxed] = await browser.evaluate(`(async () => {
+        const {Model} = await import('./kinglet/kinglet.js');
+        const {Instance} = await import('./kinglet/instance.js');
+        const model = await Model.open('model.kgl');
+        return [model.embed(${JSON.stringify(texts)}).map((row) => [...row]), (await Instance.create()).relaxed];
+      })()`);
+      model.embed(texts).forEach((expected, i) => assertSameBits(expected, found[i], `text ${i}`));
+      console.log(`dot products by relaxed SIMD: in the browser ${relaxed}`);
     },
     'speed in the browser': async () => {
       const [milliseconds, isa] = await browser.evaluate(`(async () => {

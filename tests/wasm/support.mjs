@@ -32,6 +32,13 @@ export function convert(checkpoint, task, name = `${task}.kgl`) {
 
 export const tinyCheckpoint = (name) => join(data, 'tiny', name);
 
+// A checkpoint with another head, made of the tiny classifier; kind: 'answer' or 'rank'.
+export function derive(kind) {
+  const out = join(folder, `${kind}-checkpoint`);
+  execFileSync('python3', [join(data, '../support/derive_checkpoint.py'), tinyCheckpoint('bert-seqcls'), out, kind]);
+  return out;
+}
+
 // The command line's answers, one object per input.
 export function native(command, file, inputs, ...options) {
   const lines = inputs.map((input) => JSON.stringify(typeof input === 'string' ? {text: input} : input)).join('\n');

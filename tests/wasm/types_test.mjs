@@ -17,7 +17,8 @@ try {
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({files: ['use.ts'], compilerOptions: {noEmit: true,
     strict: true, target: 'es2022', module: 'node16', moduleResolution: 'node16', lib: ['es2022', 'dom'], types: []}}));
   const uses = `
-    import {Classification, cosine, initialize, KingletError, Model, Progress, Tokens} from 'kinglet';
+    import {Answer, Classification, cosine, Entity, initialize, KingletError, Model, Prediction, Progress, Ranked,
+      Tokens} from 'kinglet';
     await initialize(new URL('https://example.org/kinglet.wasm'));
     const model: Model = await Model.open('model.kgl', {onProgress: (progress: Progress) => void progress.loaded,
       signal: new AbortController().signal, cache: false, rawOutputs: true});
@@ -25,13 +26,18 @@ try {
     const many: Float32Array[] = model.embed(['a', 'b']);
     const similarity: number = cosine(one, many[0]);
     const classes: Classification = model.classify({text: 'a', pair: 'b'});
+    const ranking: Ranked[] = model.rerank('query', ['a', 'b']);
+    const entities: Entity[] = model.tag('text', {aggregation: 'first', windows: true, stride: 8});
+    const answers: Answer[] =
+      model.answer('question', 'context', {topK: 2, maxAnswerTokens: 9, maxLength: 64, stride: 8, noAnswer: true});
+    const masks: Prediction[][] = model.fillMask({text: '[MASK]', pair: 'b'}, {topK: 3});
     const tokens: Tokens = model.tokenize('text', {maxLength: 8});
     const place: [number, number] | null = tokens.offsets[0];
     const rows: number = model.encode('text').last_hidden_state.shape[0];
     try { model.selfTest(); } catch (error) { if (error instanceof KingletError && error.code === 'BAD_MODEL') model.close(); }
   `;
   const wrong = ['new Model();', 'model.embed(7);', 'model.info.labels.push("x");', 'Model.open("x", {maxlength: 7});',
-    'new KingletError("NONSENSE", "x");', 'tokens.offsets[0].length;'];
+    'new KingletError("NONSENSE", "x");', 'tokens.offsets[0].length;', 'model.tag("x", {aggregation: "mean"});', 'model.answer("x");'];
   writeFileSync(join(folder, 'use.ts'), uses + wrong.map((line) => `\n// @ts-expect-error\n${line}`).join(''));
   const {status, stdout} = spawnSync('tsc', [], {cwd: folder, encoding: 'utf8'});
   assert.equal(status, 0, stdout);

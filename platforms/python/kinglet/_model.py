@@ -1,5 +1,6 @@
 """kinglet.Model and what its methods return."""
 
+import operator
 import os
 import threading
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ class Ids:
     """An input that is tokenized already, special tokens included."""
 
     ids: Sequence[int]
+    """Below the size of the vocabulary."""
     type_ids: Optional[Sequence[int]] = None
+    """As many as ids; None: all 0."""
 
 
 Input = Union[str, Tuple[str, str], Ids]
@@ -25,49 +28,78 @@ Input = Union[str, Tuple[str, str], Ids]
 
 @dataclass(frozen=True)
 class Tokens:
+    """A text as the model reads it: a list for each part of its tokens."""
+
     ids: List[int]
+    """Numbers in the vocabulary, special tokens included."""
     type_ids: List[int]
+    """1 in the second text of a pair, for models that tell them apart."""
     tokens: List[str]
+    """Texts in the vocabulary."""
     offsets: List[Optional[Tuple[int, int]]]
     """[begin, end) in code points of the token's own text; None for the tokens that the template adds."""
     truncated: bool
+    """Whether max_length cut something."""
 
 
 @dataclass(frozen=True)
 class Classification:
+    """The classes of a text."""
+
     label: str
     """The label with the highest score."""
     score: float
+    """That label's score."""
     scores: Dict[str, float]
+    """Of all labels, in the model's order."""
     labels: List[str] = field(default_factory=list)
     """Models with several labels per text: those with a score over 0.5."""
     value: Optional[float] = None
     """Models with one output: the raw number."""
     truncated: bool = False
+    """Whether the text was cut to max_length."""
 
 
 @dataclass(frozen=True)
 class Entity:
+    """A named part of a text."""
+
     label: Union[str, int]
+    """Without "B-" and "I-"; a number where the model has no names."""
     text: str
+    """The part itself, text[begin:end]."""
     begin: int
+    """Where it begins, in code points."""
     end: int
+    """Where it ends."""
     score: float
+    """How sure the model is, from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Answer:
+    """An answer found in a context."""
+
     text: str
+    """The part of the context; empty where the best answer is that there is none."""
     begin: int
+    """Where it begins in the context, in code points."""
     end: int
+    """Where it ends."""
     score: float
+    """How sure the model is, from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Prediction:
+    """A token that may stand in place of a mask."""
+
     token: str
+    """What it says, spaces included."""
     id: int
+    """Its number in the vocabulary."""
     score: float
+    """Its probability."""
 
 
 # Texts that one native call gets, so that Ctrl-C is answered between calls.
@@ -88,18 +120,19 @@ class Model:
 
     def __init__(
         self,
-        path: Union[str, "os.PathLike[str]"],
+        path: Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"],
         *,
         threads: int = 1,
         max_length: Optional[int] = None,
         batch: int = 8,
     ) -> None:
-        if threads < 1 or batch < 1 or (max_length is not None and max_length < 1):
-            raise ValueError("threads, batch and max_length must be at least 1")
-        self._native: Optional[_native.Model] = _native.Model(os.fspath(path))
+        self._settings = (_count("threads", threads), _count("max_length", max_length), _count("batch", batch))
+        name = os.fsencode(path)
+        if b"\0" in name:
+            raise ValueError("path: has a character U+0000")
+        self._native: Optional[_native.Model] = _native.Model(name)
         self._info = self._native.info()
-        self._settings = (threads, max_length or 0, batch)
-        self._batch = batch
+        self._batch = self._settings[2] or 1
         self._lock = threading.Lock()
         self._idle: Dict[Tuple[Any, ...], List[Any]] = {}
         with self._session():
@@ -114,6 +147,7 @@ class Model:
 
     @property
     def architecture(self) -> str:
+        """"bert", "albert", …"""
         return self._info["architecture"]
 
     @property
@@ -133,6 +167,7 @@ class Model:
 
     @property
     def labels(self) -> List[str]:
+        """Of a classifier or tagger, in the model's order."""
         return list(self._info["labels"])
 
     @property
@@ -150,6 +185,8 @@ class Model:
         """Embeddings as float32: shape (dimension,) for one text, (len(sentences), dimension) for a list."""
         single = isinstance(sentences, (str, Ids))
         inputs = _inputs([sentences] if single else sentences)
+        if prompt_name is not None and b"\0" in prompt_name.encode():
+            raise ValueError("prompt_name: has a character U+0000")
         with self._session(prompt=prompt_name) as session:
             if len(inputs) <= _PIECE:
                 embeddings = session.embed(inputs)[0]
@@ -215,14 +252,20 @@ class Model:
         no_answer: bool = False,
     ) -> List[Answer]:
         """Answers from a context of any length, the best first. no_answer: "there is none" (an empty text) competes."""
-        with self._session(top_k=top_k) as session:
-            spans = session.answer([(question, context)], top_k, max_answer_tokens, max_length or 0, stride or 0, no_answer)
+        counts = (
+            _count("top_k", top_k),
+            _count("max_answer_tokens", max_answer_tokens),
+            _count("max_length", max_length),
+            _count("stride", stride),
+        )
+        with self._session(top_k=counts[0]) as session:
+            spans = session.answer([(question, context)], *counts, bool(no_answer))
         return [Answer(context[b:e], b, e, score) for b, e, score in spans[0]]
 
     def fill_mask(self, text: Input, *, top_k: int = 5) -> List[List[Prediction]]:
         """For every mask in the text the top_k tokens, the best first."""
         native = self._open()
-        with self._session(top_k=top_k) as session:
+        with self._session(top_k=_count("top_k", top_k)) as session:
             masks = session.fill_mask(_inputs([text]), top_k)[0]
         return [[Prediction(native.token_text(id), id, score) for id, score in mask] for mask in masks]
 
@@ -235,7 +278,7 @@ class Model:
         """Tokens with their places in the text. max_length None cuts nothing."""
         native = self._open()
         with self._session() as session:
-            ids, type_ids, offsets, truncated = session.tokenize(text, max_length or 0)
+            ids, type_ids, offsets, truncated = session.tokenize(text, _count("max_length", max_length))
         return Tokens(ids, type_ids, [native.token(id) for id in ids], offsets, truncated)
 
     # ---- Life ----
@@ -276,6 +319,16 @@ class Model:
             with self._lock:
                 if self._native is not None:
                     self._idle.setdefault(key, []).append(session)
+
+
+# A setting that is a number of things; None: the default, which is 0 to the native module.
+def _count(name: str, value: Optional[int]) -> int:
+    if value is None:
+        return 0
+    number = operator.index(value)
+    if not 1 <= number < 2**31:
+        raise ValueError(f"{name} is {number}, expected at least 1")
+    return number
 
 
 def _inputs(items: Any) -> List[Any]:

@@ -79,8 +79,18 @@ class Embedding(unittest.TestCase):
         self.assertTrue(short.tokenize("a b c d e f g h i", max_length=8).truncated)
         with self.assertRaises(kinglet.Error):
             kinglet.Model(self.path, max_length=100000)
-        with self.assertRaises(ValueError):
-            kinglet.Model(self.path, threads=0)
+        for wrong in ({"threads": 0}, {"batch": -1}, {"max_length": 2**40}):
+            with self.assertRaisesRegex(ValueError, f"{next(iter(wrong))} is .*expected at least 1"):
+                kinglet.Model(self.path, **wrong)
+        with self.assertRaisesRegex(ValueError, "max_length is -1"):
+            self.model.tokenize("a", max_length=-1)
+        for wrong in ({"top_k": 0}, {"max_answer_tokens": -1}, {"stride": -7}):
+            with self.assertRaisesRegex(ValueError, next(iter(wrong))):
+                self.model.answer("a", "b", **wrong)
+        with self.assertRaisesRegex(ValueError, "top_k"):
+            self.model.fill_mask("a", top_k=-1)
+        with self.assertRaises(TypeError):
+            kinglet.Model(self.path, threads="2")
 
     def test_threads(self):
         expected = self.model.encode([TEXT] * 20)
@@ -97,6 +107,28 @@ class Embedding(unittest.TestCase):
         for result in results:
             np.testing.assert_array_equal(result, expected)
 
+    def test_closing_while_it_computes(self):
+        texts = [TEXT] * 2000
+        expected = self.model.encode(TEXT)
+        results = []
+        model = kinglet.Model(self.path)
+        begun = threading.Event()
+
+        def work():
+            begun.set()
+            results.append(model.encode(texts))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        begun.wait()
+        model.close()
+        thread.join()
+        # The call either came too late, which is an error in its thread, or it finished.
+        if results:
+            np.testing.assert_array_equal(results[0][-1], expected)
+        with self.assertRaisesRegex(kinglet.Error, "closed"):
+            model.encode(TEXT)
+
     def test_wrong_inputs(self):
         for wrong in ([3], [None], [("a",)], [("a", 3)], [b"bytes"]):
             with self.assertRaises((TypeError, RuntimeError)):
@@ -107,6 +139,10 @@ class Embedding(unittest.TestCase):
             self.model.classify("no such task")
         with self.assertRaisesRegex(kinglet.Error, "prompt"):
             self.model.encode("a", prompt_name="nobody")
+        with self.assertRaisesRegex(ValueError, "prompt_name"):
+            self.model.encode("a", prompt_name="a\0b")
+        with self.assertRaises(UnicodeEncodeError):
+            self.model.encode("a", prompt_name="\ud800")
         self.assertEqual(self.model.encode([]).shape, (0, self.model.dimension))
 
     def test_a_huge_text_is_cut(self):
@@ -166,6 +202,21 @@ class OtherTasks(unittest.TestCase):
 
 
 class Errors(unittest.TestCase):
+    def test_names_of_files(self):
+        path = os.fsencode(converted("bert", task="embed"))
+        odd = os.path.join(os.fsencode(FOLDER.name), b"mod\xe8le.kgl")  # no UTF-8
+        with open(path, "rb") as source, open(odd, "wb") as copy:
+            copy.write(source.read())
+        expected = kinglet.Model(path).encode(TEXT)
+        for name in (odd, os.fsdecode(odd), pathlib.Path(os.fsdecode(odd))):
+            np.testing.assert_array_equal(kinglet.Model(name).encode(TEXT), expected)
+        with self.assertRaisesRegex(kinglet.Error, "no-such-\ufffd"):
+            kinglet.Model(b"no-such-\xe8.kgl")
+        with self.assertRaisesRegex(ValueError, r"U\+0000"):
+            kinglet.Model(path + b"\0x")
+        with self.assertRaises(TypeError):
+            kinglet.Model(3)
+
     def test_files(self):
         with self.assertRaisesRegex(kinglet.Error, "no-such-file"):
             kinglet.Model("no-such-file.kgl")
@@ -182,6 +233,21 @@ class MiniLM(unittest.TestCase):
         near = model.similarity("A cat sleeps on the sofa.", "A kitten naps on the couch.")
         far = model.similarity("A cat sleeps on the sofa.", "The stock market fell sharply.")
         self.assertGreater(near, far + 0.4)
+
+    def test_the_example(self):
+        root = DATA.parents[2]
+        printed = subprocess.run(
+            [sys.executable, root / "platforms/python/example/search.py", os.environ["KINGLET_MINILM"]],
+            check=True, capture_output=True, text=True, cwd=FOLDER.name).stdout.splitlines()
+
+        def rows(name):
+            lines = (root / "tests/demo" / name).read_text(encoding="utf-8").splitlines()[1:]
+            return [line.split("\t") for line in lines]
+
+        topics = {text: topic for topic, text in rows("texts.tsv")}
+        for topic, question in rows("questions.tsv"):
+            best = printed[printed.index(question) + 1].split(maxsplit=1)[1]
+            self.assertEqual(topics[best], topic, question)
 
 
 if __name__ == "__main__":

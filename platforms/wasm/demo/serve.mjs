@@ -7,7 +7,7 @@ import {fileURLToPath, pathToFileURL} from 'node:url';
 
 const TYPES = {'.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.wasm': 'application/wasm'};
 const PAGE = ['index.html', 'demo.css', 'demo.js', 'worker.js'];
-const PACKAGE = ['kinglet.js', 'kinglet.wasm'];
+const PACKAGE = ['kinglet.js', 'instance.js', 'sources.js', 'dot.js', 'kinglet.wasm'];
 
 /** A listening server; model: a path, or undefined for a page without. */
 export function serve(packageFolder, model, port = 0) {

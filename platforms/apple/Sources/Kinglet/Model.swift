@@ -20,9 +20,9 @@ public final class Model: @unchecked Sendable {
         case embed = 1
         /// ``Session/classify(_:)-(Input)`` and ``Session/rerank(query:texts:)``.
         case classify = 2
-        /// ``Session/tag(_:aggregation:)``.
+        /// ``Session/tag(_:aggregation:windows:stride:)``.
         case tag = 3
-        /// ``Session/answer(question:context:topK:maxAnswerTokens:noAnswer:)``.
+        /// ``Session/answer(question:context:topK:maxAnswerTokens:maxLength:stride:noAnswer:)``.
         case answer = 4
         /// ``Session/fillMask(_:topK:)``.
         case fillMask = 5
@@ -140,7 +140,15 @@ public final class Model: @unchecked Sendable {
         let length = kinglet_model_token_text(handle, id, nil, 0)
         var bytes = [CChar](repeating: 0, count: max(length, 1))
         _ = kinglet_model_token_text(handle, id, &bytes, length)
-        return String(decoding: bytes.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return bytes.withUnsafeBytes { String(decoding: $0.prefix(length), as: UTF8.self) }
+    }
+
+    /// Runs the samples that the file carries and compares their outputs. Throws ``KingletError`` where they differ.
+    public func selfTest() throws {
+        let status = kinglet_model_self_test(handle)
+        if status != KINGLET_OK {
+            throw KingletError(status, kinglet_model_message(handle))
+        }
     }
 
     /// The version of the library.

@@ -90,7 +90,7 @@ public struct Ranked: Sendable, Equatable {
     public let score: Float
 }
 
-/// How ``Session/tag(_:aggregation:)`` makes one label of those of the pieces of a word.
+/// How ``Session/tag(_:aggregation:windows:stride:)`` makes one label of those of the pieces of a word.
 public enum Aggregation: UInt32, Sendable {
     /// Not at all: a word may have pieces of several entities.
     case simple = 0

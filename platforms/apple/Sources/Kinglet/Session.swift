@@ -20,9 +20,11 @@ public final class Session: @unchecked Sendable {
         public var prompt: String?
         /// The session is made for ``Session/encode(_:)`` too.
         public var rawOutputs = false
-        /// The most results that ``Session/answer(question:context:topK:maxAnswerTokens:noAnswer:)`` and
-        /// ``Session/fillMask(_:topK:)`` may be asked for. 0: 16.
+        /// The most results that ``Session/answer(question:context:topK:maxAnswerTokens:maxLength:stride:noAnswer:)``
+        /// and ``Session/fillMask(_:topK:)`` may be asked for. 0: 16.
         public var topK = 0
+        /// For tagging and answers: the most tokens of a text, however many windows it is read in. 0: 65,536.
+        public var documentTokens = 0
 
         /// The default settings.
         public init() {}
@@ -37,9 +39,11 @@ public final class Session: @unchecked Sendable {
 
     /// Plans and allocates all that inference needs. Throws ``KingletError``.
     public init(_ model: Model, options: Options = Options()) throws {
-        guard options.threads >= 1, options.batch >= 1, options.maxLength >= 0, options.topK >= 0 else {
-            throw KingletError(
-                .invalidArgument, "options: threads and batch are at least 1, maxLength and topK at least 0")
+        guard options.threads >= 1, options.batch >= 1 else {
+            throw KingletError(.invalidArgument, "options: threads and batch are at least 1")
+        }
+        guard options.maxLength >= 0, options.topK >= 0, options.documentTokens >= 0 else {
+            throw KingletError(.invalidArgument, "options: maxLength, topK and documentTokens are at least 0")
         }
         self.model = model
         self.options = options
@@ -115,7 +119,8 @@ public final class Session: @unchecked Sendable {
     public func rerank(query: String, texts: [String]) async throws -> [Ranked] {
         try await call { session in
             var scores = [Float](repeating: 0, count: max(texts.count, 1))
-            try withInputs([.text(query)] + texts.map { .text($0) }) { items, count in
+            let inputs: [Input] = [Input.text(query)] + texts.map { Input.text($0) }
+            try withInputs(inputs) { items, count in
                 try check(kinglet_rerank(session, items, items + 1, count - 1, &scores, nil), session)
             }
             return texts.indices.map { Ranked(index: $0, score: scores[$0]) }.sorted {
@@ -124,13 +129,19 @@ public final class Session: @unchecked Sendable {
         }
     }
 
-    /// The entities of a text, in its order.
-    public func tag(_ text: String, aggregation: Aggregation = .simple) async throws -> [Entity] {
+    /// The entities of a text, in its order. `windows`: a text that is too long is read in windows instead of being cut;
+    /// `stride`: tokens that a window shares with the one before it.
+    public func tag(
+        _ text: String, aggregation: Aggregation = .simple, windows: Bool = false, stride: Int = 0
+    ) async throws -> [Entity] {
+        let shared = try number(stride, "stride", from: 0)
         let labels = model.labels
         return try await call { session in
             var options = kinglet_tag_options()
             options.struct_size = MemoryLayout<kinglet_tag_options>.size
             options.aggregation = kinglet_aggregation(rawValue: .init(aggregation.rawValue))
+            options.windows = windows ? 1 : 0
+            options.stride = shared
             var found: UnsafePointer<kinglet_entity>?
             var size = 0
             try withInputs([.text(text)]) { items, count in
@@ -145,20 +156,23 @@ public final class Session: @unchecked Sendable {
         }
     }
 
-    /// Answers to a question from a context of any length, the best first. `maxAnswerTokens` 0: 15; `noAnswer`: "there
-    /// is none", an empty text, competes.
+    /// Answers to a question from a context of any length, the best first. `maxAnswerTokens` 0: 15. The context is read
+    /// in windows of `maxLength` tokens (0: 384 or what the session can), of which each shares `stride` (0: 128 or less)
+    /// with the one before it. `noAnswer`: "there is none", an empty text, competes.
     public func answer(
-        question: String, context: String, topK: Int = 1, maxAnswerTokens: Int = 0, noAnswer: Bool = false
+        question: String, context: String, topK: Int = 1, maxAnswerTokens: Int = 0, maxLength: Int = 0, stride: Int = 0,
+        noAnswer: Bool = false
     ) async throws -> [Answer] {
-        guard topK >= 1, topK <= Int(Int32.max), maxAnswerTokens >= 0, maxAnswerTokens <= Int(Int32.max) else {
-            throw KingletError(.invalidArgument, "topK: at least 1, maxAnswerTokens: at least 0")
-        }
+        var wanted = kinglet_answer_options()
+        wanted.struct_size = MemoryLayout<kinglet_answer_options>.size
+        wanted.top_k = try number(topK, "topK", from: 1)
+        wanted.max_answer_tokens = try number(maxAnswerTokens, "maxAnswerTokens", from: 0)
+        wanted.max_length = try number(maxLength, "maxLength", from: 0)
+        wanted.stride = try number(stride, "stride", from: 0)
+        wanted.no_answer = noAnswer ? 1 : 0
+        let settings = wanted
         return try await call { session in
-            var options = kinglet_answer_options()
-            options.struct_size = MemoryLayout<kinglet_answer_options>.size
-            options.top_k = UInt32(topK)
-            options.max_answer_tokens = UInt32(maxAnswerTokens)
-            options.no_answer = noAnswer ? 1 : 0
+            var options = settings
             var found: UnsafePointer<kinglet_answer_span>?
             var size = 0
             try withInputs([.pair(question, context)]) { items, count in
@@ -174,13 +188,11 @@ public final class Session: @unchecked Sendable {
 
     /// For every mask in an input the `topK` tokens that fit best.
     public func fillMask(_ input: Input, topK: Int = 5) async throws -> [[Prediction]] {
-        guard topK >= 1, topK <= Int(Int32.max) else {
-            throw KingletError(.invalidArgument, "topK: \(topK), expected at least 1")
-        }
+        let most = try number(topK, "topK", from: 1)
         let model = self.model
         return try await call { session in
             try withInputs([input]) { items, count in
-                try check(kinglet_fill_mask(session, items, count, UInt32(topK), nil), session)
+                try check(kinglet_fill_mask(session, items, count, most, nil), session)
             }
             var masks = 0
             try check(kinglet_session_masks(session, 0, &masks), session)
@@ -197,9 +209,7 @@ public final class Session: @unchecked Sendable {
 
     /// The tokens of a text, or of a pair. `maxLength` 0 cuts nothing.
     public func tokenize(_ text: String, pair: String? = nil, maxLength: Int = 0) async throws -> Tokens {
-        guard maxLength >= 0, maxLength <= Int(Int32.max) else {
-            throw KingletError(.invalidArgument, "maxLength: \(maxLength), expected 0 or more")
-        }
+        let limit = try number(maxLength, "maxLength", from: 0)
         let model = self.model
         return try await call { session in
             let input: Input = pair.map { .pair(text, $0) } ?? .text(text)
@@ -212,24 +222,21 @@ public final class Session: @unchecked Sendable {
                     var count = 0
                     var truncated: Int32 = 0
                     let status = kinglet_tokenize(
-                        session, items, UInt32(maxLength), &ids, &typeIds, &spans, capacity, &count, &truncated)
+                        session, items, limit, &ids, &typeIds, &spans, capacity, &count, &truncated)
                     if status == KINGLET_TOO_LONG && count > capacity {
                         capacity = count
                         continue
                     }
                     try check(status, session)
                     // The second text's spans count from its own start, and it begins behind a separator.
-                    var second = false
+                    var own = text
                     var tokens: [Token] = []
                     tokens.reserveCapacity(count)
-                    var separators = 0
                     for i in 0..<count {
                         let none = spans[i].begin == UInt32.max
                         if none && i > 0 {
-                            separators += 1
+                            own = pair ?? text
                         }
-                        second = pair != nil && (separators > 0)
-                        let own = second ? pair! : text
                         tokens.append(Token(
                             id: ids[i], typeId: typeIds[i], token: model.token(ids[i]) ?? "",
                             range: none ? nil : own.range(spans[i])))
@@ -266,6 +273,7 @@ public final class Session: @unchecked Sendable {
         settings.max_length = UInt32(clamping: options.maxLength)
         settings.batch = UInt32(clamping: options.batch)
         settings.top_k = UInt32(clamping: options.topK)
+        settings.document_tokens = UInt32(clamping: options.documentTokens)
         settings.raw_outputs = options.rawOutputs ? 1 : 0
         settings.offset_unit = KINGLET_OFFSETS_BYTES
         var created: OpaquePointer?
@@ -301,6 +309,13 @@ public final class Session: @unchecked Sendable {
             call.cancel()
         }
     }
+}
+
+private func number(_ value: Int, _ name: String, from least: Int) throws -> UInt32 {
+    guard value >= least, value <= Int(Int32.max) else {
+        throw KingletError(.invalidArgument, "\(name): \(value), expected at least \(least)")
+    }
+    return UInt32(value)
 }
 
 private func check(_ status: kinglet_status, _ session: OpaquePointer) throws {

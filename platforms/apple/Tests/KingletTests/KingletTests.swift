@@ -122,6 +122,43 @@ final class KingletTests: XCTestCase {
         }
     }
 
+    func testTaggingInWindows() async throws {
+        var options = Session.Options()
+        options.maxLength = 32
+        let session = try self.session("bert-ner", options)
+        let long = String(repeating: "Seoul ", count: 200)
+        let cut = try await session.tag(long)
+        let whole = try await session.tag(long, windows: true, stride: 4)
+        let end = try XCTUnwrap(cut.last?.range.upperBound)
+        XCTAssertGreaterThan(try XCTUnwrap(whole.last?.range.upperBound), end)
+        let wrong = await reason { _ = try await session.tag(long, stride: -1) }
+        XCTAssertEqual(wrong, .invalidArgument)
+        try session.model.selfTest()
+    }
+
+    func testTextsThatAreOdd() async throws {
+        let session = try self.session("bert")
+        // Half of a character, as it comes from NSString, and U+0000.
+        let half = String(decoding: [0x61, 0xD83D, 0x62] as [UInt16], as: UTF16.self)
+        let read = try await session.embed(half)
+        let replaced = try await session.embed("a\u{FFFD}b")
+        XCTAssertEqual(read, replaced)
+        let tokens = try await session.tokenize("a\u{0}b").tokens
+        XCTAssertNotNil(tokens.last { $0.range != nil })
+        let huge = String(repeating: "word ", count: 1_000_000)
+        let vector = try await session.embed(huge)
+        XCTAssertEqual(vector.count, session.model.embeddingSize)
+    }
+
+    func testClosedDescriptor() throws {
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path("bert")))
+        let descriptor = file.fileDescriptor
+        file.closeFile()
+        XCTAssertThrowsError(try Model(fileDescriptor: descriptor)) {
+            XCTAssertEqual(($0 as? KingletError)?.reason, .io)
+        }
+    }
+
     func testBadIds() async throws {
         let session = try self.session("bert")
         for bad in [Input.ids([1 << 30], typeIds: nil), .ids([-1], typeIds: nil), .ids([1, 2], typeIds: [0])] {
