@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <numeric>
 
+#include "base/parallel.h"
 #include "base/text.h"
 #include "calibrate/texts.h"
 #include "compress/sizes.h"
@@ -30,24 +32,28 @@ constexpr uint32_t kMinCounts[] = {1, 5, 10, 20};
 constexpr double kFewerTokens = 0.98;  // a vocabulary that keeps more is not worth a pass
 constexpr uint32_t kPrunedTexts = 2000, kPrunedTokens = 128;  // as prune/ has it
 constexpr uint32_t kProbeSteps = 8;
-constexpr double kProbeSeconds = 0.3;
+constexpr double kProbeSeconds = 1;
 constexpr uint32_t kEvaluations = 2;
 
 double seconds_since(Clock::time_point then) { return std::chrono::duration<double>(Clock::now() - then).count(); }
 
-// Multiplications a second of the host's matrix product, on one thread.
-double multiply_rate() {
+// Multiplications a second of the host's matrix product on all threads together, with whatever else the machine does.
+double multiply_rate(size_t threads) {
   constexpr size_t kSize = 256;
   const std::vector<float> a(kSize * kSize, 0.5f), b(kSize * kSize, 0.25f);
-  std::vector<float> c(kSize * kSize);
   const convert::PackedMatrix packed({b.data(), kSize, 1}, kSize, kSize);
-  const auto begin = Clock::now();
-  double done = 0;
-  do {
-    convert::multiply({a.data(), kSize, 1}, kSize, packed, c.data(), kSize);
-    done += static_cast<double>(kSize) * kSize * kSize;
-  } while (seconds_since(begin) < kProbeSeconds);
-  return done / seconds_since(begin);
+  std::vector<double> rates(threads);
+  convert::parallel_for(threads, threads, [&](size_t thread) {
+    std::vector<float> c(kSize * kSize);
+    const auto begin = Clock::now();
+    double done = 0;
+    do {
+      convert::multiply({a.data(), kSize, 1}, kSize, packed, c.data(), kSize);
+      done += static_cast<double>(kSize) * kSize * kSize;
+    } while (seconds_since(begin) < kProbeSeconds);
+    rates[thread] = done / seconds_since(begin);
+  });
+  return std::accumulate(rates.begin(), rates.end(), 0.0);
 }
 
 class Surveyor {
@@ -70,6 +76,11 @@ class Surveyor {
     facts.rates.evaluate = judged_.evaluate_seconds;
     count_texts();
     count_tokens();
+    if (work_.note("multiply_rate") == nullptr) {
+      options_.progress("timing this machine", 0);
+      work_.set_note("multiply_rate", multiply_rate(options_.threads));
+    }
+    rate_ = work_.note("multiply_rate")->get<double>();
     look_at_layers();
     look_at_training();
     return std::move(survey_);
@@ -164,10 +175,6 @@ class Surveyor {
       note("heads and neurons stay", error.what());
       return;
     }
-    if (work_.note("multiply_rate") == nullptr) {
-      work_.set_note("multiply_rate", multiply_rate());
-    }
-    const double rate = work_.note("multiply_rate")->get<double>() * options_.threads;
     // Forwards and back for importance, forwards for the order, twice forwards while fitting; sums of products of what
     // the last matrices read; and as many systems of equations.
     const std::vector<convert::EncoderLayer> layers = convert::find_layers(source_.model);
@@ -178,7 +185,7 @@ class Surveyor {
         work += tokens * inputs * inputs + 6 * inputs * inputs * inputs;
       }
     }
-    facts.rates.prune = work / rate;
+    facts.rates.prune = work / rate_;
   }
 
   // ---- Training ----
@@ -186,13 +193,12 @@ class Surveyor {
   void look_at_training() {
     Facts& facts = survey_.facts;
     // Sums of products of what every matrix reads, and an elimination of it.
-    const double rate = work_.note("multiply_rate") != nullptr ? work_.note("multiply_rate")->get<double>() : 1e10;
     double work = 0;
     for (const convert::Matrix& matrix : source_.model.matrices) {
       const auto inputs = static_cast<double>(source_.model.tensors[matrix.weight].columns());
       work += 3 * inputs * inputs * inputs;
     }
-    facts.rates.calibrate = facts.rates.convert + work / (rate * options_.threads);
+    facts.rates.calibrate = facts.rates.convert + work / rate_;
     facts.rates.write = facts.rates.convert / 2;
     ModelIR model;
     train::Goal goal;
@@ -279,6 +285,7 @@ class Surveyor {
   Survey survey_;
   uint64_t other_ = 0;  // bytes that are neither weights nor tokenizer
   double texts_ = 0, length_ = 0;
+  double rate_ = 0;  // multiplications a second
 };
 
 train::Settings common_settings(const Options& options, const fs::path& output) {
