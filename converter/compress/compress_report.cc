@@ -35,6 +35,7 @@ void compare(const Options& options, const fs::path& file, const std::string& wh
   report->measurements.clear();
   convert::measure_answers({{"source, fp32", &before.model()}, {what, &*after}}, data, options.threads,
                            options.progress, report);
+  // Passes first, and the file that came of them last, with the interval of the change.
   if (!by_pass.empty() && !report->measurements.empty()) {
     by_pass.push_back(report->measurements.back());
     report->measurements = std::move(by_pass);

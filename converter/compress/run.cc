@@ -11,10 +11,9 @@
 #include "base/text.h"
 #include "compress/compress_report.h"
 #include "compress/judge.h"
+#include "compress/passes.h"
 #include "compress/survey.h"
 #include "compress/work.h"
-#include "prune/prune.h"
-#include "prune/vocabulary.h"
 #include "readers/source_folder.h"
 #include "report/compare.h"
 #include "report/html.h"
@@ -34,7 +33,7 @@ using train::duration_text;
 
 namespace {
 
-constexpr char kSource[] = "source", kResult[] = "result.kgl", kBest[] = "best.kgl";
+constexpr char kResult[] = "result.kgl", kBest[] = "best.kgl";
 
 // What a run depends on. Budget and loss may change: what was made stays right.
 Json settings_of(const Options& options) {
@@ -55,25 +54,6 @@ Json settings_of(const Options& options) {
 fs::path work_path(const Options& options) {
   fs::path path = options.output;
   return path.replace_filename(path.filename().string() + ".compress");
-}
-
-// A checkpoint's name after one pass more.
-std::string name_after(const std::string& name, const Pass& pass) {
-  const std::string front = name == kSource ? "" : name + "+";
-  switch (pass.kind) {
-    case PassKind::prune:
-      return front + formatted("prune-%.2f", pass.target);
-    case PassKind::recover:
-      return front + "recover";
-    case PassKind::distill:
-      return front + "distil-" + pass.student;
-    case PassKind::vocabulary:
-      return front + "vocabulary-" + std::to_string(pass.min_count);
-    case PassKind::int8:
-    case PassKind::calibrate:
-      break;
-  }
-  return name;
 }
 
 // The file that comes of a checkpoint, and how good it is.
@@ -210,7 +190,7 @@ class Runner {
     const auto begin = Clock::now();
     if (!calibrate && !fs::exists(work_.path(name))) {
       options_.say("plan " + std::to_string(plan + 1) + ": " + describe(pass));
-      make(pass, from, name);
+      make_checkpoint(options_, pass, path_of(from), work_.path(name));
     }
     const Judgement judged = judge(name, calibrate);
     if (!known) {
@@ -227,38 +207,6 @@ class Runner {
                  judge_.metric() + (calibrate ? "" : formatted(" %.2f in fp32,", judged.fp32.value)) +
                  formatted(" %.2f in int8, ", judged.int8.value) + duration_text(told->seconds));
     return judged;
-  }
-
-  void make(const Pass& pass, const std::string& from, const std::string& name) {
-    const fs::path source = path_of(from), output = work_.path(name);
-    if (pass.kind == PassKind::prune) {
-      convert::PruneOptions options;
-      options.source = source;
-      options.output = output;
-      options.data = options_.data;
-      options.target = pass.target;
-      options.seed = options_.seed;
-      options.threads = options_.threads;
-      options.progress = options_.progress;
-      convert::prune(options);
-    } else if (pass.kind == PassKind::vocabulary) {
-      convert::CheckpointFolder folder = convert::read_checkpoint_folder(source);
-      convert::VocabularyOptions options;
-      options.texts = options_.data;
-      options.min_count = pass.min_count;
-      options.progress = [this](double fraction) { options_.progress("counting tokens", fraction); };
-      convert::prune_vocabulary(folder, options);
-      convert::write_checkpoint_folder(folder, output);
-    } else {
-      const train::Settings settings = pass.kind == PassKind::recover
-                                           ? recover_settings(options_, source, output)
-                                           : distill_settings(options_, pass.student, output);
-      const int code = train::run_trainer(*options_.trainer, settings);
-      if (code != 0) {
-        refuse("training ended early, ", code == 1 ? "as its message says" : "with exit code " + std::to_string(code),
-               "; the same command goes on from there");
-      }
-    }
   }
 
   fs::path path_of(const std::string& name) const { return name == kSource ? options_.source : work_.path(name); }
