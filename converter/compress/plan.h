@@ -92,8 +92,8 @@ double largest_target(const Facts& facts, const VocabularyChoice& vocabulary);
 
 // The plans in the order in which they are to be tried: those without training first, and of these the ones that change
 // least: no pruning of heads before pruning, rare tokens before frequent ones while pruning is mild, and then whatever
-// leaves most of the encoder. Those with training follow by what they compute; recovery is of the pruning that lets most
-// tokens stay, as far as it can be brought back.
+// leaves most of the encoder. Those with training follow by what they compute; recovery is of the pruning that lets
+// most tokens stay, as far as it can be brought back.
 std::vector<Plan> make_plans(const Facts& facts);
 
 // The least that any plan could reach, and by what.
