@@ -62,6 +62,7 @@ std::unique_ptr<Command> make_bench_command();
 std::unique_ptr<Command> make_prune_command();
 std::unique_ptr<Command> make_finetune_command();
 std::unique_ptr<Command> make_distill_command();
+std::unique_ptr<Command> make_compress_command();
 
 // The command line that this process was started with, as a shell takes it.
 std::string command_line();

@@ -32,9 +32,10 @@ class FinetuneCommand final : public Command {
             "--layer-decay\n"
             "making lower layers slower.\n"
             "\n"
-            "--recover is for a model that was pruned: one epoch that brings it back, from what --teacher (the model "
-            "before\n"
-            "pruning) says of the texts, or from their labels; the loss options are those of `kinglet distill`.\n"
+            "--recover is for a model that was pruned: one epoch that brings it back, from the logits and hidden "
+            "states\n"
+            "of --teacher (the model before pruning; --hidden-loss is 1 then), or else from the labels; the loss\n"
+            "options are those of `kinglet distill`.\n"
             "\n") +
         kTrainingManual +
         "\n"
@@ -77,6 +78,9 @@ class FinetuneCommand final : public Command {
     }
     settings_.epochs = settings_.epochs > 0 ? settings_.epochs : recover_ ? 1 : 3;
     settings_.rate = settings_.rate > 0 ? settings_.rate : 5e-5;
+    if (settings_.hidden_loss < 0) {
+      settings_.hidden_loss = settings_.teacher.empty() ? 0 : 1;
+    }
     start_training(settings_);
   }
 
@@ -84,6 +88,7 @@ class FinetuneCommand final : public Command {
   static train::Settings defaults() {
     train::Settings settings;
     settings.epochs = settings.rate = 0;  // not given
+    settings.hidden_loss = -1;            // likewise
     return settings;
   }
 

@@ -24,7 +24,7 @@ constexpr Maker kCommands[] = {make_convert_command,  make_inspect_command,    m
                                make_classify_command, make_tag_command,        make_answer_command,
                                make_fill_mask_command, make_similarity_command, make_rerank_command,
                                make_eval_command,     make_bench_command,      make_prune_command,
-                               make_finetune_command, make_distill_command};
+                               make_finetune_command, make_distill_command,    make_compress_command};
 
 std::unique_ptr<Command> find_command(const std::string& name) {
   std::string known;

@@ -1,23 +1,16 @@
 // Options of training on the command line, and starting it.
 #include "cli/train_options.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 #include <thread>
 
 #include "cli/command.h"
 #include "cli/stream.h"
+#include "train/launch.h"
 
 namespace kinglet::cli {
-
-namespace fs = std::filesystem;
 
 const char* const kTrainingManual =
     "OUTDIR is a Hugging Face folder, which `kinglet convert` turns into a .kgl file, with the training's log in\n"
@@ -96,40 +89,24 @@ void add_training_options(CLI::App& app, train::Settings* s) {
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   add_real(app, "--checkpoint-minutes", &s->checkpoint_minutes, "Keep the state so often (default 5)");
   add_number(app, "--checkpoint-steps", &s->checkpoint_steps, 1000000000, "Keep it every N steps instead");
+  app.add_option("--report", s->report, "Write a page about it, one HTML file")->type_name("R.html");
   app.add_flag("--fresh", s->fresh, "Forget what a run that was stopped has left");
 }
 
 void add_loss_options(CLI::App& app, train::Settings* s) {
   add_real(app, "--temperature", &s->temperature, "Divides logits before they are compared (default 2)");
   add_real(app, "--logit-loss", &s->logit_loss, "Weight of the teacher's logits (default 1)");
-  add_real(app, "--hidden-loss", &s->hidden_loss, "Weight of its hidden states (default 0)");
+  add_real(app, "--hidden-loss", &s->hidden_loss, "Weight of its hidden states (default 0; 1 for --recover)");
   add_real(app, "--attention-loss", &s->attention_loss, "Weight of its attention relations (default 0)");
   add_real(app, "--label-loss", &s->label_loss, "Weight of the data's labels beside a teacher (default 0)");
   add_number(app, "--cache", &s->cache_megabytes, 1 << 20, "MiB for what the teacher says (default 1024)");
 }
 
-void start_training(const train::Settings& settings) {
+void start_training(train::Settings settings) {
+  settings.command = command_line();
   train::check_settings(settings);
   output().flush();
-  if (setenv("OMP_WAIT_POLICY", "passive", 0) != 0) {
-    throw InputError(std::string("cannot set the environment: ") + std::strerror(errno));
-  }
-  constexpr const char* kName = "kinglet-train";
-  const std::string json = train::to_json(settings).dump();
-  std::error_code error;
-  const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path() / kName;
-  char* const arguments[] = {const_cast<char*>(kName), const_cast<char*>("--settings"), const_cast<char*>(json.c_str()),
-                             nullptr};
-  if (!error) {
-    execv(here.c_str(), arguments);
-  }
-  execvp(kName, arguments);
-  if (errno == ENOENT) {
-    throw InputError(
-        "kinglet-train, which training needs, is neither beside kinglet nor on the PATH. On Debian: apt-get install "
-        "libtorch-dev libopenblas0-pthread, then build kinglet again");
-  }
-  throw InputError(std::string(kName) + ": cannot be started: " + std::strerror(errno));
+  train::become_trainer(settings);
 }
 
 }  // namespace kinglet::cli

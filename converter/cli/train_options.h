@@ -19,9 +19,9 @@ void add_loss_options(CLI::App& app, train::Settings* settings);
 // Adds an option whose value is a number of at least 0.
 void add_real(CLI::App& app, const char* name, double* value, const char* help);
 
-// Becomes kinglet-train with these settings: the one beside this executable, or on the PATH. Throws InputError that
-// says how to get it where there is none, and convert::Error for settings that cannot be.
-[[noreturn]] void start_training(const train::Settings& settings);
+// Becomes kinglet-train with these settings. Throws convert::Error that says how to get it where there is none, and for
+// settings that cannot be.
+[[noreturn]] void start_training(train::Settings settings);
 
 // The end of both commands' manuals.
 extern const char* const kTrainingManual;

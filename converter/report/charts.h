@@ -20,6 +20,8 @@ std::string draw_latencies(const Report& report);
 std::string draw_sensitivities(const Report& report);
 std::string draw_layers(const Report& report);
 std::string draw_curve(const Report& report);
+std::string draw_plan(const Report& report);
+std::string draw_training(const Report& report);
 
 // Numbers on a scale: the ends, widened to whole steps of 1, 2 or 5 times a power of ten.
 struct Scale {

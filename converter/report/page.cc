@@ -216,6 +216,9 @@ std::string render_report(const Report& report) {
   out += "<header>\n<p class=\"kicker\">kinglet report</p>\n<h1><bdi>" + title + "</bdi></h1>\n" + lead(report) +
          tiles(report) + "</header>\n";
   out += section("Does it still answer as before?", escape_html(report.data), accuracy(report));
+  out += section("What was planned, and what came of it", "", draw_plan(report));
+  out += section("How it learnt", "Points are figures on dev, larger where they were the best so far.",
+                 draw_training(report));
   out += section("Where the bytes are", "", draw_sizes(report));
   out += section("How fast it is here", escape_html(report.latency_conditions), draw_latencies(report));
   out += section("Accuracy against work", "", draw_curve(report));

@@ -67,6 +67,36 @@ struct AgreementFact {
   std::string value;  // "99.3 %", "0.99912"
 };
 
+// A pass as it was planned, and what came of it.
+struct PlannedPass {
+  std::string plan;  // "1", "2", …: rows of one plan follow each other
+  std::string name;
+  uint64_t expected_bytes = 0;  // of an int8 file behind it, at most
+  uint64_t bytes = 0;           // 0: not known
+  double expected_seconds = 0;
+  double seconds = -1;         // negative: not carried out
+  double fp32 = 0, int8 = 0;  // the metric behind it; 0: not measured
+  std::string outcome;         // "", "not needed", "too much is lost", …
+};
+
+// What a training run told.
+struct TrainingLoss {
+  uint64_t step = 0;
+  double loss = 0;
+};
+struct TrainingFigure {
+  uint64_t step = 0;
+  double value = 0;  // as in Measurement
+  bool best = false;
+};
+struct TrainingCurve {
+  std::string name;  // "recover", "distil into layers=3"
+  std::vector<TrainingLoss> losses;
+  std::string metric;                   // of the figures
+  std::vector<TrainingFigure> figures;  // on dev
+  uint64_t steps_per_epoch = 0;         // 0: not known
+};
+
 struct Report {
   std::string title;                                       // "minilm-sst2 in 8 bits"
   std::string command;                                     // the command line, as it was given
@@ -95,6 +125,11 @@ struct Report {
   std::vector<PrunedLayer> layers;
   std::vector<CurvePoint> curve;
   std::string curve_metric;  // "accuracy"
+
+  std::vector<PlannedPass> plan;
+  uint64_t budget = 0;  // bytes
+  double limit = 0;     // the least that the metric may be
+  std::vector<TrainingCurve> training;
 
   std::vector<std::string> notes;  // sentences that belong on the page: seeds, times, what was tried
 };

@@ -18,8 +18,10 @@
 #include "train/prepare.h"
 #include "train/state_file.h"
 #include "train/teacher_logits.h"
+#include "train/train_report.h"
 #include "train/workspace.h"
 #include "writer/checkpoint_folder.h"
+#include "writer/output_file.h"
 
 namespace kinglet::train {
 
@@ -328,6 +330,10 @@ class Run {
       line += ", the best on dev " + number_text("%.2f %%", 100 * position_.best) + " at step " +
               std::to_string(position_.best_step);
     }
+    if (!settings_.report.empty()) {
+      ticker_.say("writing the report");
+      write_training_report(settings_, prepared_.max_length);
+    }
     std::printf("%s\n", line.c_str());
     workspace_.finish();
   }
@@ -355,6 +361,9 @@ int run_training(const Settings& settings, EngineMaker make_engine) {
     convert::CheckpointFolder source;
     source.source = settings.source.empty() ? settings.teacher : settings.source;
     check_checkpoint_folder(source, settings.output);
+    if (!settings.report.empty()) {
+      const convert::OutputFile page(settings.report);  // refused before the work where it cannot be written
+    }
     return Run(settings, make_engine).run();
   } catch (const OutOfMemory&) {
   } catch (const std::bad_alloc&) {

@@ -56,6 +56,8 @@ void for_fields(S& s, const F& f) {
   f("checkpoint_steps", s.checkpoint_steps, false);
   f("fresh", s.fresh, false);
   f("device", s.device, true);
+  f("report", s.report, false);
+  f("command", s.command, false);
 }
 
 void check_range(const char* name, double value, double least, double most) {

@@ -46,6 +46,8 @@ struct Settings {
   uint32_t checkpoint_steps = 0;  // 0: by time
   bool fresh = false;
   std::string device = "auto";
+  std::string report;   // a page to write at the end; empty: none
+  std::string command;  // the command line, for the page
 };
 
 convert::Json to_json(const Settings& settings);

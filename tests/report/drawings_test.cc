@@ -81,6 +81,17 @@ Report full_report(Text text) {
   report.sensitivity_meaning = text("error of the logits");
   report.curve = {{1, 1, 90.25, 1}, {0.5, 0.499, 88.9, 1.9}, {0.2, 0.2, 79.8, 0}};
   report.curve_metric = text("accuracy");
+  report.plan = {{text("1"), text("prune to 0.54"), 18'780'528, 18'512'000, 94, 81.4, 89.8, 89.68, text("")},
+                 {text("1"), text("vocabulary: 6,352 tokens"), 8'969'861, 8'951'000, 43, 30, 88.1, 87.96,
+                  text("good enough")},
+                 {text("2"), text("recover"), 8'969'861, 0, 2023, -1, 0, 0, text("not tried")}};
+  report.budget = 9'000'000;
+  report.limit = 87.54;
+  TrainingCurve curve = {text("recovery"), {}, text("accuracy"), {{15, 88.5, true}, {30, 88.4, false}}, 15};
+  for (uint64_t step = 1; step <= 30; ++step) {
+    curve.losses.push_back({step, 1.0 / static_cast<double>(step)});
+  }
+  report.training = {curve};
   report.notes = {text("seed 1")};
   return report;
 }
@@ -93,6 +104,7 @@ TEST_CASE("a full page has a section for everything, and the figures in words") 
        {"<h1><bdi>model in 8 bits</bdi></h1>", "23.7 MB instead of 91.5 MB in fp32, 3.9 times smaller",
         "3.4 times as fast", "accuracy 90.48 after 90.25, a difference that this data cannot tell from chance",
         "1 of the 4", "872 examples", "layer removed", "layer.5.down", "88.9", "1.90×", "seed 1",
+        "≤ 8.97 MB", "34 min", "not tried", "The dashed line is the budget, 9.00 MB", "recovery", ">88.50<", "the best so far",
         "8/12 heads, 1,536/1,536"}) {
     CAPTURE(text);
     CHECK(has(page, text));
@@ -106,7 +118,8 @@ TEST_CASE("a page without data says what was not measured, and has no empty sect
   report.not_measured = "No data was given.";
   const std::string page = keep("bare", report);
   CHECK(has(page, "<b>Accuracy was not measured.</b> No data was given."));
-  for (const char* section : {"Where the bytes are", "How fast", "Accuracy against work", "pruned", "sensitive"}) {
+  for (const char* section : {"Where the bytes are", "How fast", "Accuracy against work", "pruned", "sensitive", "planned",
+                              "learnt"}) {
     CAPTURE(section);
     CHECK_FALSE(has(page, section));
   }
@@ -133,6 +146,8 @@ TEST_CASE("numbers that make no sense draw something and break nothing") {
   report.curve = {{0, nan, nan, nan}, {1, inf, 1, -1}};
   report.sizes = {{"a", 0, 0}};
   report.layers = {{"l", {}, 0, 0, false}};
+  report.plan = {{"", "", 0, 0, nan, inf, nan, -inf, ""}, {"1", "x", 0, UINT64_MAX, inf, nan, inf, inf, ""}};
+  report.training = {{"t", {{0, nan}, {5, inf}, {UINT64_MAX, -inf}}, "m", {{0, nan, true}, {1, inf, false}}, 1}};
   const std::string page = keep("odd", report);
   CHECK(page.size() < 100'000);
   for (const char* text : {"\"nan", "\"inf", "\"-inf", "nan%", "inf%"}) {  // attributes
