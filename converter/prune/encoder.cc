@@ -257,16 +257,16 @@ class EncoderPruner {
     options_.progress("measuring", 0.7);
     const ModelIR model = pruned_model(source_.model, pruned.network, layers_, pruned.kept);
     const Trial int8(model, source_.tokenizer.get(), "int8");
-    result_.measurements.push_back(gauge_.measure("pruned, int8", int8.model()));
     result_.measurements.push_back(
         gauge_.measure("pruned, fp32", Trial(model, source_.tokenizer.get(), "fp32").model()));
+    result_.measurements.push_back(gauge_.measure("pruned, int8", int8.model()));
     for (const uint32_t length : kTimedLengths) {
       if (length <= source_.model.max_length) {
         result_.latencies.push_back(latency(dense_int8_.model(), int8.model(), length));
       }
     }
     add_point(options_.target.value_or(result_.operations), pruned.kept, int8.model(),
-              (result_.measurements.end() - 2)->value);
+              result_.measurements.back().value);
   }
 
   const PruneOptions& options_;

@@ -28,7 +28,7 @@ void check_options(const PruneOptions& options) {
 }
 
 void measure_both(const std::string& name, const SourceModel& source, Gauge& gauge, PruneResult* result) {
-  for (const char* precision : {"int8", "fp32"}) {
+  for (const char* precision : {"fp32", "int8"}) {
     const Trial trial(source.model, source.tokenizer.get(), precision);
     result->measurements.push_back(gauge.measure(name + ", " + precision, trial.model()));
   }
