@@ -42,7 +42,14 @@ PruneResult run(PruneOptions options) {
   check_checkpoint_folder(folder, options.output);
   PruneResult result;
   Gauge gauge(options.dev, options.source.string());
-  if (options.prunes_encoder() || !options.dev.empty()) {
+  const auto prune_tokens = [&] {
+    result.vocabulary = prune_vocabulary(folder, {options.vocabulary, options.min_count, [&](double fraction) {
+                                                    options.progress("counting tokens", 0.02 + fraction / 50);
+                                                  }});
+  };
+  if (!options.prunes_encoder() && options.dev.empty()) {
+    prune_tokens();
+  } else {
     SourceModel source = read_source_model(options.source, options.task, {}, options.progress);
     if (options.prunes_encoder()) {
       check_encoder(source.model, options);
@@ -53,9 +60,7 @@ PruneResult run(PruneOptions options) {
     }
     std::optional<StagedCheckpoint> staged;
     if (!options.vocabulary.empty()) {
-      result.vocabulary = prune_vocabulary(folder, {options.vocabulary, options.min_count, [&](double fraction) {
-                                                      options.progress("counting tokens", 0.02 + fraction / 50);
-                                                    }});
+      prune_tokens();
       staged.emplace(folder, options.output);
       source = read_source_model(staged->path(), options.task, {}, options.progress);
       if (!options.dev.empty()) {
@@ -65,10 +70,6 @@ PruneResult run(PruneOptions options) {
     if (options.prunes_encoder()) {
       prune_encoder(options, source, gauge, folder, &result);
     }
-  } else {
-    result.vocabulary = prune_vocabulary(folder, {options.vocabulary, options.min_count, [&](double fraction) {
-                                                    options.progress("counting tokens", 0.9 * fraction);
-                                                  }});
   }
   write_checkpoint_folder(folder, options.output,
                           [&](double fraction) { options.progress("writing", 0.95 + 0.05 * fraction); });

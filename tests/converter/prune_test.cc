@@ -41,7 +41,8 @@ std::vector<double> mask_gradients(const Network& network, const Tape& tape, uin
   const size_t width = network.model().values[value].width;
   std::vector<double> masks(width / size);
   for (size_t i = 0; i < tape.values[value].size(); ++i) {
-    masks[i % width / size] += static_cast<double>(tape.values[value][i]) * static_cast<double>(tape.gradients[value][i]);
+    masks[i % width / size] +=
+        static_cast<double>(tape.values[value][i]) * static_cast<double>(tape.gradients[value][i]);
   }
   return masks;
 }

@@ -4,11 +4,11 @@ layers, and how much faster it is here.
 
     tests/recipes/prune_sst2.py [--seeds 3] [--quick]
 
-Environment: common.py; models/minilm-sst2 and data/sst2 of the shared folder. Exit code 77 where something is not there,
-1 where a figure is missed: 98.5 % of the accuracy at half of the operations and 96 % at 0.35 (means over the seeds that
-draw the texts; the spread is printed), 1.8 times the speed at half, five minutes for one target on two cores. The texts
-are 2,000 of the training set; accuracy is counted on dev, in 8 bits and in fp32. The page of the first seed is prune.html.
---quick, for CI: 300 texts, half of the operations only, and 95 % of the accuracy.
+Environment: common.py; models/minilm-sst2 and data/sst2 of the shared folder. Exit code 77 where something is not
+there, 1 where a figure is missed: 98.5 % of the accuracy at half of the operations and 96 % at 0.35 (means over the
+seeds that draw the texts; the spread is printed), 1.8 times the speed at half, five minutes for one target on two
+cores. The texts are 2,000 of the training set; accuracy is counted on dev, in 8 bits and in fp32. The page of the first
+seed is prune.html. --quick, for CI: 300 texts, half of the operations only, and 95 % of the accuracy.
 """
 import argparse
 import re
@@ -66,7 +66,8 @@ def whole(place, goals, seeds):
         check_spread(goals, f"at 0.5, {precision}", values, 98.5)
     check_spread(goals, "at 0.35, int8", third, 96)
     for options in (["--layers", 4], ["--layers", 5, "--target", 0.5]):
-        print(kinglet("prune", MODEL, "--data", TRAIN, *options, "--dev", DEV, "-o", place / "layers"), end="", flush=True)
+        said = kinglet("prune", MODEL, "--data", TRAIN, *options, "--dev", DEV, "-o", place / "layers")
+        print(said, end="", flush=True)
 
 
 def main():

@@ -3,11 +3,11 @@
 
     tests/recipes/quantisation.py [--seeds 5] [--only NAME] [--quick]
 
-Environment: common.py; models/minilm-sst2, models/minilm-agnews and data/{sst2,agnews,stsb} of the shared folder, and the
-checkpoint of all-MiniLM-L6-v2. NAME: stsb, sst2, agnews or adversarial. Where something is not there it says what it
-wants and exits 77; 1 where a figure is missed. Calibration texts: those of all-MiniLM-L6-v2 are AG News train (never STS-B
-itself), drawn with each of the seeds; the classifiers' are their own training texts. --quick, for CI, needs neither
-folder: a committed model of random weights, plain and adversarial, in seconds.
+Environment: common.py; models/minilm-sst2, models/minilm-agnews and data/{sst2,agnews,stsb} of the shared folder, and
+the checkpoint of all-MiniLM-L6-v2. NAME: stsb, sst2, agnews or adversarial. Where something is not there it says what
+it wants and exits 77; 1 where a figure is missed. Calibration texts: those of all-MiniLM-L6-v2 are AG News train (never
+STS-B itself), drawn with each of the seeds; the classifiers' are their own training texts. --quick, for CI, needs
+neither folder: a committed model of random weights, plain and adversarial, in seconds.
 """
 import argparse
 import json
@@ -39,17 +39,17 @@ class Recipe:
         return output
 
     def value(self, model, data):
-        return json.loads(kinglet("eval", model, data, "--json", "--threads", 2))["value"]
+        return json.loads(kinglet("eval", model, data, "--json"))["value"]
 
     def answers(self, command, model, texts, field):
-        said = kinglet(command, model, "--json", "--threads", 2, "--batch", 16, input=texts)
+        said = kinglet(command, model, "--json", "--batch", 16, input=texts)
         return [json.loads(line)[field] for line in said.splitlines()]
 
     def stsb(self, seeds):
         texts = "".join("\n".join(line.split("\t")[1:3]) + "\n" for line in lines_of(STSB))
         fp32 = self.convert(MINILM, "minilm-fp32", "--precision", "fp32")
         exact, wanted = self.value(fp32, STSB), self.answers("embed", fp32, texts, "embedding")
-        print(f"STS-B, fp32: {exact:.4f}")
+        print(f"STS-B, fp32: {exact:.4f}", flush=True)
         losses, means = [], []
         for seed in range(0, seeds + 1):
             calibration = ["--calibration", NEWS / "train10k.tsv", "--calibration-seed", seed] if seed > 0 else []
@@ -71,7 +71,7 @@ class Recipe:
         fp32 = self.convert(source, f"{name}-fp32", "--precision", "fp32")
         texts = "".join(line.split("\t", 1)[1] + "\n" for line in lines_of(dev))
         exact, wanted = self.value(fp32, dev), self.answers("classify", fp32, texts, "label")
-        print(f"{name}, fp32: {exact:.4f}")
+        print(f"{name}, fp32: {exact:.4f}", flush=True)
         for how, options in (("no texts", []), ("calibrated", ["--calibration", data / train])):
             model = self.convert(source, f"{name}-{how[:2]}", *options)
             found = self.answers("classify", model, texts, "label")

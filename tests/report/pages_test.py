@@ -129,8 +129,8 @@ class Pages(support.TestCase):
         said = self.good("prune", source, "--vocabulary", labels, "--layers", "1", "--target", "0.35", "--data", labels,
                          "--dev", labels, "--curve", "--report", page, "-o", out)
         text = self.page(page).text
-        for part in ("1 of its 2 layers, 35 % of its encoder", "layer removed", "smaller vocabulary, int8", "pruned, fp32",
-                     "operations kept"):
+        for part in ("1 of its 2 layers, 35 % of its encoder", "layer removed", "smaller vocabulary, int8",
+                     "pruned, fp32", "operations kept"):
             self.assertIn(part, text)
         self.assertEqual(said.count(": gone\n"), 1)
         self.assertEqual(re.findall(r"target (\S+):", said), ["1.00", "0.35", "0.20"])
