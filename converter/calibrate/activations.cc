@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "ir/cut.h"
 #include "kinglet.h"
 #include "writer/model_file.h"
 

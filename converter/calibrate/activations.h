@@ -49,7 +49,4 @@ class WatchedModel {
   std::unique_ptr<Impl> impl_;
 };
 
-// What of a program the values need, as a program of its own whose outputs are the values, named "0", "1", …
-ModelIR cut_to_values(const ModelIR& model, const std::vector<uint32_t>& values);
-
 }  // namespace kinglet::convert

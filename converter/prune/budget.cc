@@ -32,13 +32,13 @@ std::vector<Choice> choices_of(const Removal& removal, uint32_t inputs, uint32_t
 }  // namespace
 
 Costs count_operations(const EncoderLayer& layer, uint32_t hidden, double length) {
-  return {layer.head_dim * (4.0 * hidden + 2 * length), 2.0 * hidden, 0};
+  return {layer.head_dim * (4.0 * hidden + 2 * length), 2.0 * hidden, 0, 0};
 }
 
 double cost_of(const Sizes& sizes, const Costs& costs) {
-  double sum = 0;
+  double sum = costs.rest;
   for (size_t i = 0; i < sizes.heads.size(); ++i) {
-    sum += costs.fixed + sizes.heads[i] * costs.head + sizes.neurons[i] * costs.neuron;
+    sum += (sizes.has_layer(i) ? costs.layer : 0) + sizes.heads[i] * costs.head + sizes.neurons[i] * costs.neuron;
   }
   return sum;
 }
@@ -51,7 +51,10 @@ Sizes choose_sizes(const std::vector<EncoderLayer>& layers, const Sizes& present
         choices_of(orders.attention[i], present.heads[i] * layers[i].head_dim, layers[i].head_dim, costs.head));
     branches.push_back(choices_of(orders.feed_forward[i], present.neurons[i], 1, costs.neuron));
   }
-  const double left = budget - costs.fixed * static_cast<double>(layers.size());
+  double left = budget - costs.rest;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    left -= present.has_layer(i) ? costs.layer : 0;
+  }
   constexpr double kNever = std::numeric_limits<double>::infinity();
   // least[s]: the least error of the branches so far at a cost of at most s steps.
   std::vector<double> least(kSteps + 1, 0);

@@ -13,7 +13,7 @@ namespace {
 
 // The layer that begins with op `first`, or nothing.
 bool read_layer(const ModelIR& model, size_t first, EncoderLayer* layer) {
-  if (first + 6 > model.program.size()) {
+  if (first + kLayerOps > model.program.size()) {
     return false;
   }
   const Op* ops = &model.program[first];

@@ -9,6 +9,8 @@
 
 namespace kinglet::convert {
 
+inline constexpr size_t kLayerOps = 6;
+
 // Six ops: Attention, Linear, AddNorm, Linear (with activation), Linear, AddNorm.
 struct EncoderLayer {
   size_t op = 0;                         // the first

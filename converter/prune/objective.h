@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <vector>
+#include <vector>
 
 #include "prune/network.h"
 
@@ -27,5 +28,11 @@ Objective objective_of(const ModelIR& model);
 // Puts r as the gradient of the objective's value: for a loss of labels, that of a label drawn from the model's own
 // predictions. What is drawn depends on `seed` and the text alone.
 void seed_gradients(const Network& network, const Objective& objective, uint64_t seed, Tape& tape);
+
+// How far a run's outputs lie from `exact`, the same value of another run over the same texts: the divergence of the
+// labels (Kullback and Leibler), or half the squared distance; near `exact` it is what Fisher information says. Over
+// all texts of the tape.
+double divergence(const Network& network, const Objective& objective, const std::vector<float>& exact,
+                  const Tape& tape);
 
 }  // namespace kinglet::convert

@@ -7,7 +7,6 @@
 
 #include "base/parallel.h"
 
-
 namespace kinglet::convert {
 
 namespace {
@@ -56,6 +55,14 @@ void run_part(const Network& network, const Tokens& tokens, size_t first, size_t
                 want.rows->begin() + static_cast<std::ptrdiff_t>((tokens.begins[chunks[i].first] - offset) * width));
     }
   });
+}
+
+// The stream behind ops [begin, end), which read `in` and write `out`.
+Stream run_through(const Network& network, const Tokens& tokens, size_t begin, size_t end, uint32_t in, uint32_t out,
+                   const Stream& from, size_t threads) {
+  Stream to = {from.width, std::vector<float>(from.rows.size())};
+  run_part(network, tokens, 0, tokens.texts(), begin, end, in, from, 0, {{out, &to.rows}}, threads);
+  return to;
 }
 
 std::vector<double> normalized(std::vector<double> metric, size_t size) {
@@ -220,15 +227,18 @@ Kept keep_all(const std::vector<EncoderLayer>& layers) {
   return kept;
 }
 
-Orders order_removals(const Network& network, const std::vector<EncoderLayer>& layers, const Tokens& tokens,
-                      const Importance& importance, const Fitting& fitting, uint32_t tile, const Fraction& progress) {
+Orders order_removals(const Network& network, const std::vector<EncoderLayer>& layers, const Sizes& present,
+                      const Tokens& tokens, const Importance& importance, const Fitting& fitting, uint32_t tile,
+                      const Fraction& progress) {
   Stream stream = embed(network, layers, tokens, fitting.threads);
   const size_t hidden = stream.width;
   Orders orders = {std::vector<Removal>(layers.size()), std::vector<Removal>(layers.size())};
-  std::vector<NormalEquations> pending;
   const ModelIR& model = network.model();
   Equations equations(network, network, tokens, fitting.threads);
   for (size_t i = 0; i < layers.size(); ++i) {
+    if (!present.has_layer(i)) {
+      continue;
+    }
     const Part parts[2] = {attention_part(model, layers[i]), feed_forward_part(model, layers[i])};
     const Branch* branches[2] = {&importance.attention[i], &importance.feed_forward[i]};
     std::vector<NormalEquations> collected;
@@ -252,35 +262,84 @@ Orders order_removals(const Network& network, const std::vector<EncoderLayer>& l
   return orders;
 }
 
+namespace {
+
+// Two models side by side on their way up: the dense one's residual stream and the pruned one's.
+class Surgery {
+ public:
+  Surgery(const Network& dense, Network& pruned, const std::vector<EncoderLayer>& layers, const Tokens& tokens,
+          const Fitting& fitting)
+      : dense_(dense),
+        pruned_(pruned),
+        tokens_(tokens),
+        fitting_(fitting),
+        equations_(dense, pruned, tokens, fitting.threads),
+        dense_stream_(embed(dense, layers, tokens, fitting.threads)),
+        stream_(dense_stream_) {}
+
+  void skip(const EncoderLayer& layer) {
+    dense_stream_ = run_through(dense_, tokens_, layer.op, layer.op + kLayerOps, layer.in, layer.out, dense_stream_,
+                                fitting_.threads);
+    same_ = false;
+  }
+
+  // Solves the part's last product for `count` of its inputs, in groups of `size` neighbours or of any. Returns which
+  // they are; what makes them must be made to fit before advance().
+  std::vector<uint32_t> cut(const Part& part, const Branch& branch, uint32_t count, uint32_t size, bool neighbours) {
+    const auto inputs = static_cast<uint32_t>(pruned_.model().values[part.inner].width);
+    std::vector<uint32_t> left(inputs);
+    std::iota(left.begin(), left.end(), 0u);
+    same_ = same_ && count == inputs;
+    if (same_) {
+      return left;
+    }
+    NormalEquations system =
+        equations_.collect(part, token_weights(branch, fitting_.evenness), dense_stream_, stream_, &next_dense_);
+    add_ridge(system, pruned_.weight(part.matrix), pruned_.bias(part.matrix), fitting_.ridge);
+    if (count < inputs) {
+      const std::vector<double> metric = normalized(branch.outputs, stream_.width);
+      left = remaining(neighbours ? order_blocks(system, metric, size) : order_inputs(system, metric, size), inputs,
+                       count);
+    }
+    Solution solution = solve_kept(system, left);
+    pruned_.set_matrix(part.matrix, static_cast<uint32_t>(stream_.width), static_cast<uint32_t>(left.size()),
+                       std::move(solution.weight), std::move(solution.bias));
+    return left;
+  }
+
+  void advance(const Part& part) {
+    stream_ = run_through(pruned_, tokens_, part.begin, part.begin + 3, part.in, part.out, stream_, fitting_.threads);
+    dense_stream_ = same_ ? stream_ : std::move(next_dense_);
+  }
+
+ private:
+  const Network& dense_;
+  Network& pruned_;
+  const Tokens& tokens_;
+  const Fitting& fitting_;
+  Equations equations_;
+  Stream dense_stream_, stream_, next_dense_;
+  bool same_ = true;  // nothing has changed so far
+};
+
+}  // namespace
+
 void prune_to(const Sizes& sizes, const Network& dense, const std::vector<EncoderLayer>& layers, const Tokens& tokens,
               const Importance& importance, const Fitting& fitting, uint32_t tile, Network& pruned, Kept& kept,
               const Fraction& progress) {
-  Stream dense_stream = embed(dense, layers, tokens, fitting.threads), stream = dense_stream;
-  const size_t hidden = stream.width;
-  const ModelIR& model = dense.model();
-  Equations equations(dense, pruned, tokens, fitting.threads);
-  const auto advance = [&](const Part& part, Stream next_dense) {
-    Stream next = {hidden, std::vector<float>(stream.rows.size())};
-    run_part(pruned, tokens, 0, tokens.texts(), part.begin, part.begin + 3, part.in, stream, 0,
-             {{part.out, &next.rows}}, fitting.threads);
-    stream = std::move(next);
-    dense_stream = std::move(next_dense);
-  };
-  const auto fit = [&](const Part& part, const Branch& branch, Stream* next) {
-    NormalEquations system =
-        equations.collect(part, token_weights(branch, fitting.evenness), dense_stream, stream, next);
-    add_ridge(system, pruned.weight(part.matrix), pruned.bias(part.matrix), fitting.ridge);
-    return system;
-  };
+  Surgery surgery(dense, pruned, layers, tokens, fitting);
   for (size_t i = 0; i < layers.size(); ++i) {
     const EncoderLayer& layer = layers[i];
-    Stream next;
-    const Part attention = attention_part(model, layer);
-    NormalEquations system = fit(attention, importance.attention[i], &next);
+    if (!sizes.has_layer(i)) {
+      surgery.skip(layer);
+      kept.heads[i].clear();
+      kept.neurons[i].clear();
+      continue;
+    }
+    const size_t hidden = dense.model().values[layer.in].width;
+    const Part attention = attention_part(dense.model(), layer);
     std::vector<uint32_t> inputs =
-        remaining(order_blocks(system, normalized(importance.attention[i].outputs, hidden), layer.head_dim),
-                  static_cast<uint32_t>(system.inputs - 1), sizes.heads[i] * layer.head_dim);
-    Solution solution = solve_kept(system, inputs);
+        surgery.cut(attention, importance.attention[i], sizes.heads[i] * layer.head_dim, layer.head_dim, true);
     std::vector<uint32_t> heads;
     for (size_t j = 0; j < inputs.size(); j += layer.head_dim) {
       heads.push_back(inputs[j] / layer.head_dim);
@@ -289,21 +348,14 @@ void prune_to(const Sizes& sizes, const Network& dense, const std::vector<Encode
       keep_rows(pruned, matrix, inputs, hidden);
     }
     pruned.keep_heads(layer.op, heads);
-    pruned.set_matrix(layer.output, static_cast<uint32_t>(hidden), static_cast<uint32_t>(inputs.size()),
-                      std::move(solution.weight), std::move(solution.bias));
     kept.heads[i] = pick(kept.heads[i], heads);
-    advance(attention, std::move(next));
+    surgery.advance(attention);
 
-    const Part feed_forward = feed_forward_part(model, layer);
-    system = fit(feed_forward, importance.feed_forward[i], &next);
-    inputs = remaining(order_inputs(system, normalized(importance.feed_forward[i].outputs, hidden), tile),
-                       static_cast<uint32_t>(system.inputs - 1), sizes.neurons[i]);
-    solution = solve_kept(system, inputs);
+    const Part feed_forward = feed_forward_part(dense.model(), layer);
+    inputs = surgery.cut(feed_forward, importance.feed_forward[i], sizes.neurons[i], tile, false);
     keep_rows(pruned, layer.up, inputs, hidden);
-    pruned.set_matrix(layer.down, static_cast<uint32_t>(hidden), static_cast<uint32_t>(inputs.size()),
-                      std::move(solution.weight), std::move(solution.bias));
     kept.neurons[i] = pick(kept.neurons[i], inputs);
-    advance(feed_forward, std::move(next));
+    surgery.advance(feed_forward);
     progress(static_cast<double>(i + 1) / static_cast<double>(layers.size()));
   }
 }

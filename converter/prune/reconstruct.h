@@ -10,14 +10,25 @@
 
 namespace kinglet::convert {
 
-// How much of every layer stays.
+// How much of every layer stays; neither a head nor a neuron: the layer is gone.
 struct Sizes {
   std::vector<uint32_t> heads, neurons;
+
+  bool has_layer(size_t layer) const { return heads[layer] > 0; }
 };
 
-// Which of the original heads and neurons are there, by layer, ascending.
+// Which of the original heads and neurons are there, by layer, ascending; none: the layer is gone.
 struct Kept {
   std::vector<std::vector<uint32_t>> heads, neurons;
+
+  bool has_layer(size_t layer) const { return !heads[layer].empty(); }
+  std::vector<bool> layers() const {
+    std::vector<bool> there;
+    for (size_t i = 0; i < heads.size(); ++i) {
+      there.push_back(has_layer(i));
+    }
+    return there;
+  }
 };
 Kept keep_all(const std::vector<EncoderLayer>& layers);
 
@@ -31,11 +42,15 @@ struct Fitting {
 struct Orders {
   std::vector<Removal> attention, feed_forward;
 };
-Orders order_removals(const Network& network, const std::vector<EncoderLayer>& layers, const Tokens& tokens,
-                      const Importance& importance, const Fitting& fitting, uint32_t tile, const Fraction& progress);
+// Of the layers that `network` has (`present`); nothing for others.
+Orders order_removals(const Network& network, const std::vector<EncoderLayer>& layers, const Sizes& present,
+                      const Tokens& tokens, const Importance& importance, const Fitting& fitting, uint32_t tile,
+                      const Fraction& progress);
 
-// Changes `pruned` until it has `sizes`, and `kept` accordingly. What goes is decided layer by layer, on the inputs
-// that the layers below leave. `layers` are the program's places (heads and neurons in them are those of `dense`).
+// Changes `pruned`, which is as `dense`, until it has `sizes`, and `kept` accordingly. What goes is decided layer by
+// layer, on the inputs that the layers below leave; the layers that remain make up for those that are gone below them.
+// A layer below which nothing has changed, and that keeps all, keeps its numbers. `layers` are the program's places
+// (heads and neurons in them are those of `dense`); the program of `pruned` keeps the ops of layers that are gone.
 void prune_to(const Sizes& sizes, const Network& dense, const std::vector<EncoderLayer>& layers, const Tokens& tokens,
               const Importance& importance, const Fitting& fitting, uint32_t tile, Network& pruned, Kept& kept,
               const Fraction& progress);

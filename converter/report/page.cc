@@ -47,6 +47,9 @@ Change overall(const Report& report) {
   return change;
 }
 
+// Whether what came in has a name besides "before".
+bool is_named(const Report& report) { return report.before_name != Report().before_name; }
+
 std::string signed_points(double change) {
   return std::fabs(change) < 0.005 ? "±0" : (change > 0 ? "+" : "") + number_text("%.2f", change);
 }
@@ -81,7 +84,7 @@ std::string tiles(const Report& report) {
   }
   if (!report.agreement.empty()) {
     out += tile(escape_html(report.agreement[0].name, 60), escape_html(report.agreement[0].value, 40),
-                "as " + escape_html(report.before_name, kNameLength) + " answers");
+                is_named(report) ? "as " + escape_html(report.before_name, kNameLength) + " answers" : "as before");
   }
   return out + "</dl>\n";
 }
@@ -91,8 +94,8 @@ std::string lead(const Report& report) {
   std::string out;
   if (report.bytes_before > 0 && report.bytes_after > 0) {
     const double ratio = static_cast<double>(report.bytes_before) / static_cast<double>(report.bytes_after);
-    out += bytes_text(report.bytes_after) + " instead of " + bytes_text(report.bytes_before) + " in " +
-           escape_html(report.before_name, kNameLength) +
+    out += bytes_text(report.bytes_after) + " instead of " + bytes_text(report.bytes_before) +
+           (is_named(report) ? " in " + escape_html(report.before_name, kNameLength) : "") +
            (ratio > 1.005 ? ", " + number_text("%.1f times smaller", ratio) : "");
   } else if (report.bytes_after > 0) {
     out += bytes_text(report.bytes_after);

@@ -12,7 +12,6 @@
 #include "kinglet.h"
 #include "readers/checkpoint.h"
 #include "readers/source_folder.h"
-#include "writer/output_folder.h"
 
 namespace kinglet::convert {
 
@@ -242,42 +241,65 @@ void check_checkpoint_folder(const CheckpointFolder& folder, const fs::path& out
   OutputFolder::check(out);
 }
 
-void write_checkpoint_folder(const CheckpointFolder& folder, const fs::path& path,
-                             const std::function<void(double)>& progress) {
+namespace {
+
+void write_files(const CheckpointFolder& folder, OutputFolder& out, const std::function<void(double)>& progress) {
+  out.add(folder.beside_config("config.json"), dump(folder.config, "config.json", 2) + "\n");
+  for (const auto& [name, bytes] : folder.files) {
+    if (bytes) {
+      out.add(name, *bytes);
+    }
+  }
+  if (!folder.source.empty()) {
+    Copier copier(folder, out);
+    copier.copy("", false);
+    if (!folder.transformer.empty()) {
+      copier.copy(folder.transformer, false);
+    }
+    for (const std::string& module : module_folders(folder)) {
+      copier.copy(module, true);
+    }
+  }
+  write_weights(folder, out, progress);
+  if (folder.check) {
+    folder.check(out.temporary());
+  }
+}
+
+// Calls `work`, whose errors become ones that name the folder.
+void write_named(const fs::path& path, const std::function<void()>& work) {
   try {
-    check_checkpoint_folder(folder, path);
-    OutputFolder out(path);
-    out.add(folder.beside_config("config.json"), dump(folder.config, "config.json", 2) + "\n");
-    for (const auto& [name, bytes] : folder.files) {
-      if (bytes) {
-        out.add(name, *bytes);
-      }
-    }
-    if (!folder.source.empty()) {
-      Copier copier(folder, out);
-      copier.copy("", false);
-      if (!folder.transformer.empty()) {
-        copier.copy(folder.transformer, false);
-      }
-      for (const std::string& module : module_folders(folder)) {
-        copier.copy(module, true);
-      }
-    }
-    write_weights(folder, out, progress);
-    Json facts = {{"converter", std::string("kinglet ") + kinglet_version()}};
-    if (!folder.source.empty()) {
-      facts["source"] = provenance_of(folder.source);
-    }
-    facts["passes"] = folder.passes;
-    if (folder.check) {
-      folder.check(out.temporary());
-    }
-    out.commit(std::move(facts));
+    work();
   } catch (const std::bad_alloc&) {
     refuse(path.string(), ": there is not enough memory to write it");
   } catch (const fs::filesystem_error& error) {
     refuse(path.string(), ": cannot be written: ", error.code().message());
   }
+}
+
+}  // namespace
+
+void write_checkpoint_folder(const CheckpointFolder& folder, const fs::path& path,
+                             const std::function<void(double)>& progress) {
+  write_named(path, [&] {
+    check_checkpoint_folder(folder, path);
+    OutputFolder out(path);
+    write_files(folder, out, progress);
+    Json facts = {{"converter", std::string("kinglet ") + kinglet_version()}};
+    if (!folder.source.empty()) {
+      facts["source"] = provenance_of(folder.source);
+    }
+    facts["passes"] = folder.passes;
+    out.commit(std::move(facts));
+  });
+}
+
+StagedCheckpoint::StagedCheckpoint(const CheckpointFolder& folder, const fs::path& out,
+                                   const std::function<void(double)>& progress) {
+  write_named(out, [&] {
+    files_.emplace(out);
+    write_files(folder, *files_, progress);
+  });
 }
 
 }  // namespace kinglet::convert

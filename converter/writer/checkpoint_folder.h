@@ -11,6 +11,7 @@
 
 #include "base/json_file.h"
 #include "ir/tensor.h"
+#include "writer/output_folder.h"
 
 namespace kinglet::convert {
 
@@ -55,5 +56,17 @@ void check_checkpoint_folder(const CheckpointFolder& folder, const std::filesyst
 // gets the fraction done. Throws Error; nothing is left then. The same input gives the same bytes.
 void write_checkpoint_folder(const CheckpointFolder& folder, const std::filesystem::path& out,
                              const std::function<void(double fraction)>& progress = {});
+
+// The same files, but for kinglet.json, beside `out` under a name that is nobody's, for as long as this lives: for what
+// must read a checkpoint from files before it is what it will be. Throws Error as write_checkpoint_folder does.
+class StagedCheckpoint {
+ public:
+  StagedCheckpoint(const CheckpointFolder& folder, const std::filesystem::path& out,
+                   const std::function<void(double fraction)>& progress = {});
+  const std::filesystem::path& path() const { return files_->temporary(); }
+
+ private:
+  std::optional<OutputFolder> files_;
+};
 
 }  // namespace kinglet::convert

@@ -50,9 +50,17 @@ class Usage(support.TestCase):
             self.fails(2, command, says="expected one of convert, inspect")
 
     def test_options_that_do_not_go_together(self):
-        for option in (["--report", "r.html"], ["--dev", "d.tsv"], ["--data", "d.tsv"], ["--curve"]):
-            self.fails(2, "prune", "model", "--vocabulary", "texts", "-o", "out", *option,
-                       says=f"{option[0]} goes with --target")
+        alone = ["prune", "model", "--vocabulary", "texts", "-o", "out"]
+        for option in (["--data", "d.tsv"], ["--texts", "9"], ["--seed", "2"]):
+            self.fails(2, *alone, *option, says=f"{option[0]} goes with --target or --layers")
+        layers = ["prune", "model", "--layers", "2", "--data", "d.tsv", "-o", "out"]
+        for option in (["--curve"], ["--budget", "latency"]):
+            self.fails(2, *alone, *option, says=f"{option[0]} goes with --target")
+            self.fails(2, *layers, *option, says=f"{option[0]} goes with --target")
+        self.fails(2, *layers, "--min-count", "2", says="--min-count goes with --vocabulary")
+        self.fails(2, "prune", "model", "-o", "out", says="--layers K")
+        self.fails(2, "prune", "model", "--layers", "2", "-o", "out", says="--data F")
+        self.fails(2, "prune", "model", "--layers", "0", "--data", "d.tsv", "-o", "out", says="--layers")
 
     def test_unknown_options(self):
         for command in COMMANDS:

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "families/family.h"
 #include "fixtures.h"
+#include "ir/cut.h"
 #include "passes/passes.h"
 #include "support/temporary.h"
 

@@ -4,17 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <random>
 #include <tuple>
 
 #include "error.h"
-#include "fixtures.h"
 #include "prune/budget.h"
 #include "prune/importance.h"
 #include "prune/prune.h"
 #include "prune/reconstruct.h"
-#include "source_model.h"
+#include "prune_fixtures.h"
 #include "support/temporary.h"
 
 namespace kinglet::test {
@@ -22,31 +20,6 @@ namespace {
 
 using namespace kinglet::convert;
 namespace fs = std::filesystem;
-
-const fs::path kTiny = fs::path(std::getenv("KINGLET_TEST_DATA")) / "tiny";
-
-ModelIR load(const fs::path& folder) {
-  return read_source_model(folder, {}, {}, [](const std::string&, double) {}).model;
-}
-
-Tokens random_tokens(const std::vector<uint32_t>& lengths, uint32_t seed) {
-  std::mt19937 random(seed);
-  Tokens tokens;
-  for (const uint32_t length : lengths) {
-    for (uint32_t i = 0; i < length; ++i) {
-      tokens.ids.push_back(static_cast<int32_t>(random() % 1000));
-      tokens.types.push_back(static_cast<int32_t>(i > length / 2));
-    }
-    tokens.begins.push_back(static_cast<uint32_t>(tokens.ids.size()));
-  }
-  return tokens;
-}
-
-std::vector<float> run(const Network& network, const Tokens& tokens, uint32_t value) {
-  Tape tape = network.tape(tokens, 0, tokens.texts(), false);
-  network.forward(tape, 0, network.model().program.size());
-  return tape.values[value];
-}
 
 // The network with the mask of some columns of a matrix at `mask` instead of 1.
 Network masked(const Network& network, uint32_t matrix, size_t first, size_t count, float mask) {
@@ -68,7 +41,8 @@ std::vector<double> mask_gradients(const Network& network, const Tape& tape, uin
   const size_t width = network.model().values[value].width;
   std::vector<double> masks(width / size);
   for (size_t i = 0; i < tape.values[value].size(); ++i) {
-    masks[i % width / size] += static_cast<double>(tape.values[value][i]) * static_cast<double>(tape.gradients[value][i]);
+    masks[i % width / size] +=
+        static_cast<double>(tape.values[value][i]) * static_cast<double>(tape.gradients[value][i]);
   }
   return masks;
 }
@@ -76,7 +50,7 @@ std::vector<double> mask_gradients(const Network& network, const Tape& tape, uin
 TEST_CASE("gradients of masks are what finite differences give") {
   for (const char* name : {"bert", "bert-ner", "bert-pretraining", "bert-seqcls"}) {
     CAPTURE(name);
-    const ModelIR model = load(kTiny / name);
+    const ModelIR model = load(tiny() / name);
     const Network network(model);
     const std::vector<EncoderLayer> layers = find_layers(model);
     const Objective objective = objective_of(model);
@@ -113,7 +87,7 @@ TEST_CASE("gradients of masks are what finite differences give") {
 }
 
 TEST_CASE("the importance of every token is the squared gradient, however the texts are divided") {
-  const ModelIR model = load(kTiny / "bert-seqcls");
+  const ModelIR model = load(tiny() / "bert-seqcls");
   const Network network(model);
   const std::vector<EncoderLayer> layers = find_layers(model);
   const Objective objective = objective_of(model);
@@ -220,28 +194,9 @@ TEST_CASE("the first inputs to go are those that others can replace, and the err
   CHECK(removal.errors[1] == doctest::Approx(error).epsilon(0.02));
 }
 
-// A text a line, from the tiny models' vocabulary or not: what is unknown is a token, too.
-void write_texts(const fs::path& path) {
-  std::string lines = "label\ttext\n";
-  for (int i = 0; i < 60; ++i) {
-    lines += std::to_string(i % 3) + "\tthe film number " + std::to_string(i * 37) +
-             (i % 2 == 0 ? " is good\n" : " was bad and far too long\n");
-  }
-  write_file(path, lines);
-}
-
-PruneOptions tiny_options(const TemporaryFolder& folder, const fs::path& source) {
-  write_texts(folder / "texts.tsv");
-  PruneOptions options;
-  options.source = source;
-  options.output = folder / "out";
-  options.data = folder / "texts.tsv";
-  return options;
-}
-
 TEST_CASE("a pruned checkpoint computes what the dense one does with masks and the new weights") {
   const TemporaryFolder folder;
-  const PruneOptions options = tiny_options(folder, kTiny / "bert-seqcls");
+  const PruneOptions options = half_of(tiny() / "bert-seqcls", folder);
   const PruneResult result = prune(options);
   CHECK(result.operations <= 0.5);
   CHECK(result.operations > 0.4);
@@ -318,7 +273,7 @@ TEST_CASE("pruning refuses what it cannot do, and leaves nothing") {
     }
     return std::string();
   };
-  const PruneOptions good = tiny_options(folder, kTiny / "bert-seqcls");
+  const PruneOptions good = half_of(tiny() / "bert-seqcls", folder);
   PruneOptions options = good;
   options.target = 0.01;
   CHECK(message(options).find("target is too small") != std::string::npos);
@@ -330,7 +285,17 @@ TEST_CASE("pruning refuses what it cannot do, and leaves nothing") {
   options.data = folder / "empty.txt";
   CHECK(message(options).find("no texts") != std::string::npos);
 
-  ModelIR other = load(kTiny / "bert-seqcls");
+  for (const uint32_t layers : {0u, 2u, 7u}) {
+    options = good;
+    options.layers = layers;
+    CHECK(message(options) ==
+          "the model has 2 layers: " + std::to_string(layers) + " of them cannot be kept, expected 1 to 1");
+  }
+  options = good;
+  options.layers = 1;
+  options.target = 0.7;
+  CHECK(message(options).find("1 layers that stay are 50 %") != std::string::npos);
+  ModelIR other = load(tiny() / "bert-seqcls");
   other.architecture = "albert";
   CHECK_THROWS_WITH_AS(find_layers(other), doctest::Contains("\"albert\" cannot be pruned"), convert::Error);
 }

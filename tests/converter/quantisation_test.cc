@@ -156,7 +156,8 @@ TEST_CASE("rounding by the inputs errs less where inputs are correlated, and und
     }
   }
   const Grid wanted = product(x, w);
-  CHECK(difference(wanted.data, product(seen, ours).data) < 0.3 * difference(wanted.data, product(seen, plain).data));
+  // Drift in what all inputs share is undone but for what damping leaves of it: plain rounding keeps all of it.
+  CHECK(difference(wanted.data, product(seen, ours).data) < 0.4 * difference(wanted.data, product(seen, plain).data));
 
   // Without drift: what correlation alone is worth.
   InputMoments still = {Grid(k, k), Grid(k, k), std::vector<double>(k), std::vector<double>(k), count};

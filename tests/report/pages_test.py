@@ -120,6 +120,27 @@ class Pages(support.TestCase):
         self.assertIn("Accuracy was not measured", text)
         self.assertIn("--dev", text)
 
+    def test_2_prunings(self):
+        folder = support.folder
+        texts = ["a small bird", "the sea is deep", "stocks fell", "he plays guitar", "<b>&</b>", "a lovely film"]
+        labels = self.data("labels.tsv", "label\ttext\n" + "".join(f"{i % 3}\t{t}\n" for i, t in enumerate(texts)))
+        source, out = support.checkpoint("bert-seqcls"), folder / "pruned"
+        page = folder / "pruned.html"
+        said = self.good("prune", source, "--vocabulary", labels, "--layers", "1", "--target", "0.35", "--data", labels,
+                         "--dev", labels, "--curve", "--report", page, "-o", out)
+        text = self.page(page).text
+        for part in ("1 of its 2 layers, 35 % of its encoder", "layer removed", "smaller vocabulary, int8",
+                     "pruned, fp32", "operations kept"):
+            self.assertIn(part, text)
+        self.assertEqual(said.count(": gone\n"), 1)
+        self.assertEqual(re.findall(r"target (\S+):", said), ["1.00", "0.35", "0.20"])
+        for line in re.findall(r"(?:checkpoint|pruned), int8: accuracy ([0-9.]+)", said):
+            self.assertIn(f"{float(line):.2f}", text)
+
+        page = folder / "vocabulary.html"
+        self.good("prune", source, "--vocabulary", labels, "--report", page, "--dev", labels, "-o", out)
+        self.assertIn("tokens", self.page(page).text)
+
     def test_3_failures_leave_no_page(self):
         folder = support.folder
         bad = self.data("bad.tsv", "label\ttext\nnonsense\tx\n")
@@ -134,7 +155,7 @@ class Pages(support.TestCase):
 
     def test_4_browser(self):
         script = Path(__file__).parent / "show.mjs"
-        shown = [self.pages[name] for name in ("full", "hostile", "classifier")]
+        shown = [self.pages[name] for name in ("full", "hostile", "classifier", "pruned")]
         done = None
         if shutil.which("node"):
             done = subprocess.run(["node", script, support.folder, *shown], capture_output=True, text=True)

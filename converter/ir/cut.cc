@@ -1,8 +1,7 @@
 // The part of a program that some values need, with ids of its own.
-#include <algorithm>
-#include <map>
+#include "ir/cut.h"
 
-#include "calibrate/activations.h"
+#include <map>
 
 namespace kinglet::convert {
 
@@ -38,12 +37,20 @@ class Renumber {
 
 class Cutter {
  public:
-  Cutter(const ModelIR& model, const std::vector<uint32_t>& wanted)
-      : values_(model.values), matrices_(model.matrices), norms_(model.norms), needed_(model.values.size()) {
-    for (const uint32_t value : wanted) {
-      needed_[value] = true;
+  explicit Cutter(const ModelIR& model)
+      : cut_(model),
+        values_(model.values),
+        matrices_(model.matrices),
+        norms_(model.norms),
+        needed_(model.values.size()) {
+    for (const Output& output : model.outputs) {
+      need(output.value);
     }
-    cut_ = model;
+    for (const int32_t value : {model.embedding, model.logits}) {
+      if (value != kNone) {
+        need(static_cast<uint32_t>(value));
+      }
+    }
     cut_.program.clear();
     std::vector<bool> keep(model.program.size());
     for (size_t i = model.program.size(); i-- > 0;) {
@@ -58,18 +65,14 @@ class Cutter {
         std::visit([&](auto op) { append(op); }, model.program[i]);
       }
     }
-    cut_.outputs.clear();
-    for (uint32_t value : wanted) {
-      values_(&value);
-      cut_.outputs.push_back({std::to_string(cut_.outputs.size()), value, kNone});
+    for (Output& output : cut_.outputs) {
+      values_(&output.value);
     }
+    values_(&cut_.embedding);
+    values_(&cut_.logits);
     cut_.values = values_.take();
     cut_.matrices = matrices_.take();
     cut_.norms = norms_.take();
-    cut_.task = fmt::Task::none;
-    cut_.labels.clear();
-    cut_.prompts.clear();
-    cut_.default_prompt = cut_.embedding = cut_.logits = kNone;
   }
 
   ModelIR take() { return std::move(cut_); }
@@ -138,8 +141,19 @@ class Cutter {
 
 }  // namespace
 
+ModelIR cut_to_outputs(const ModelIR& model) { return Cutter(model).take(); }
+
 ModelIR cut_to_values(const ModelIR& model, const std::vector<uint32_t>& values) {
-  return Cutter(model, values).take();
+  ModelIR bare = model;
+  bare.outputs.clear();
+  for (const uint32_t value : values) {
+    bare.outputs.push_back({std::to_string(bare.outputs.size()), value, kNone});
+  }
+  bare.task = fmt::Task::none;
+  bare.labels.clear();
+  bare.prompts.clear();
+  bare.default_prompt = bare.embedding = bare.logits = kNone;
+  return cut_to_outputs(bare);
 }
 
 }  // namespace kinglet::convert
