@@ -37,7 +37,9 @@ class DistillCommand final : public Command {
             "of all\n"
             "texts with words replaced by similar ones. The teacher's logits are computed once and kept, up to "
             "--cache; where\n"
-            "hidden states or attention are asked for, the teacher reads every batch along.\n"
+            "hidden states or attention are asked for, the teacher reads every batch along. With --teacher-precision "
+            "int8\n"
+            "kinglet's own runtime computes the logits, several times sooner.\n"
             "\n") +
         kTrainingManual +
         "\n"

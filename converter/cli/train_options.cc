@@ -106,12 +106,17 @@ void add_loss_options(CLI::App& app, train::Settings* s) {
   add_real(app, "--attention-loss", &s->attention_loss, "Weight of its attention relations (default 0)");
   add_real(app, "--label-loss", &s->label_loss, "Weight of the data's labels beside a teacher (default 0)");
   add_number(app, "--cache", &s->cache_megabytes, 1 << 20, "MiB for what the teacher says (default 1024)");
+  app.add_option("--teacher-precision", s->teacher_precision, "fp32 (default), or int8: logits several times sooner")
+      ->type_name("P")
+      ->check(CLI::IsMember({"fp32", "int8"}));
 }
 
 void start_training(const train::Settings& settings) {
   train::check_settings(settings);
   output().flush();
-  if (setenv("OMP_WAIT_POLICY", "passive", 0) != 0) {
+  const std::string threads = std::to_string(settings.threads);
+  // libtorch does not tell OpenBLAS, whose threads otherwise are as many as the processors.
+  if (setenv("OMP_WAIT_POLICY", "passive", 0) != 0 || setenv("OPENBLAS_NUM_THREADS", threads.c_str(), 0) != 0) {
     throw InputError(std::string("cannot set the environment: ") + std::strerror(errno));
   }
   constexpr const char* kName = "kinglet-train";

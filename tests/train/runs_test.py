@@ -20,6 +20,20 @@ def setUpModule():
     setUpModule.out, setUpModule.errors = out, errors
 
 
+def compare_teachers(case, teacher, data):
+    """A teacher in int8 says almost what it says in fp32."""
+    losses = []
+    for precision in ("fp32", "int8"):
+        student = folder / f"{teacher.name}-{precision}"
+        code, _, errors = run("distill", "--teacher", teacher, "--data", data, "--student", "layers=1", "-o", student,
+                              "--teacher-precision", precision, "--max-steps", "10", "--max-length", "48", "--lr",
+                              "1e-9", "--dropout", "0", "--threads", "1")
+        case.assertEqual(code, 0, errors)
+        losses.append(log(student)[0]["loss"])
+    case.assertNotEqual(*losses)
+    case.assertAlmostEqual(losses[0], losses[1], delta=0.05 * losses[0])
+
+
 class Finetune(TestCase):
     def test_learns_and_converts(self):
         figure = float(re.search(r"the best on dev ([\d.]+) %", setUpModule.out).group(1))
@@ -90,6 +104,7 @@ class Finetune(TestCase):
         self.assertEqual(code, 0, errors)
         self.good("convert", folder / "tags", "-o", folder / "tags.kgl")
         self.good("tag", folder / "tags.kgl", "some text")
+        compare_teachers(self, folder / "tags", data)
 
     def test_questions(self):
         context = " ".join(training.words()[:70])
@@ -104,6 +119,7 @@ class Finetune(TestCase):
         self.assertEqual(code, 0, errors)
         self.good("convert", folder / "questions", "-o", folder / "questions.kgl", "--precision", "fp32")
         self.assertIn(answer, self.good("answer", folder / "questions.kgl", "what is it", context))
+        compare_teachers(self, folder / "questions", data)
 
 
 class Distill(TestCase):
@@ -125,6 +141,13 @@ class Distill(TestCase):
         texts.write_text("some more text\nand another one\n")
         self.student("distilbert", "distilbert,hidden=32,heads=2", "--init", "scratch", "--texts", texts, "--augment",
                      "1", "--hidden-loss", "0.5", "--label-loss", "0.5", "--epochs", "1")
+
+    def test_teacher_in_int8(self):
+        compare_teachers(self, folder / "teacher", folder / "train.tsv")
+        code, _, errors = run("distill", "--teacher", folder / "teacher", "--data", folder / "train.tsv", "--student",
+                              "layers=1", "-o", folder / "x", "--teacher-precision", "int8", "--hidden-loss", "1")
+        self.assertEqual(code, 1)
+        self.assertIn("logits only", errors)
 
     def test_recover(self):
         code, out, errors = finetune(folder / "teacher", folder / "train.tsv", folder / "recovered", "--recover",
