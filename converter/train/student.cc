@@ -48,7 +48,7 @@ LayerNames layer_names(const std::string& family, uint32_t layer) {
 
 void draw_encoder(Drawer& drawer, const StudentShape& shape, const ModelIR& teacher, uint32_t types) {
   drawer.table("embeddings.word_embeddings.weight", teacher.vocabulary, shape.embedding);
-  drawer.table("embeddings.position_embeddings.weight", teacher.max_positions, shape.embedding);
+  drawer.table("embeddings.position_embeddings.weight", teacher.max_length, shape.embedding);
   if (shape.family != "distilbert") {
     drawer.table("embeddings.token_type_embeddings.weight", types, shape.embedding);
   }
@@ -81,7 +81,7 @@ Json student_config(const Json& of_teacher, const std::string& source, const Stu
     }
   }
   config["vocab_size"] = teacher.vocabulary;
-  config["max_position_embeddings"] = teacher.max_positions;
+  config["max_position_embeddings"] = teacher.max_length;
   config["initializer_range"] = kDeviation;
   if (shape.family == "distilbert") {
     config.update(Json{{"dim", shape.hidden},

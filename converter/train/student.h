@@ -23,7 +23,8 @@ StudentShape parse_student(const std::string& text);
 // The same with no size left open.
 StudentShape complete_shape(const StudentShape& shape, const convert::ModelIR& teacher);
 
-// A new model of this complete shape for the texts and the goal of `teacher`, all of its weights drawn.
+// A new model of this complete shape for the texts and the goal of `teacher`, all of its weights drawn. It has as many
+// positions as the teacher's texts may have tokens.
 convert::CheckpointFolder start_student(const std::filesystem::path& teacher, const convert::ModelIR& teacher_model,
                                         const Goal& goal, const StudentShape& shape, uint64_t seed);
 

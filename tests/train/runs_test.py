@@ -1,5 +1,6 @@
 """Training runs on tiny models: every task, students, seeds, and what is refused."""
 
+import json
 import os
 import re
 import shutil
@@ -132,6 +133,19 @@ class Distill(TestCase):
 
     def test_fewer_layers(self):
         self.assertGreater(self.student("layers", "layers=1", "--lr", "2e-3", "--batch", "16"), 80)
+
+    def test_as_many_positions_as_tokens(self):
+        teacher = folder / "short"
+        shutil.copytree(folder / "teacher", teacher)
+        config = json.loads((teacher / "tokenizer_config.json").read_text())
+        (teacher / "tokenizer_config.json").write_text(json.dumps(dict(config, model_max_length=16)))
+        code, _, errors = run("distill", "--teacher", teacher, "--data", folder / "train.tsv", "--student", "layers=1",
+                              "-o", folder / "short-student", "--max-steps", "1")
+        self.assertEqual(code, 0, errors)
+        config = json.loads((folder / "short-student" / "config.json").read_text())
+        self.assertEqual(config["max_position_embeddings"], 16)
+        self.good("convert", folder / "short-student", "-o", folder / "short.kgl")
+        self.assertIn("limits       16 tokens", self.good("inspect", folder / "short.kgl"))
 
     def test_albert(self):
         self.student("albert", "albert,embedding=32", "--attention-loss", "1", "--hidden-loss", "1", "--epochs", "1")
