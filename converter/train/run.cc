@@ -169,7 +169,7 @@ class Run {
     const bool room = bytes <= uint64_t{settings_.cache_megabytes} << 20;
     const bool quick = settings_.teacher_precision == "int8";
     if (quick && !room) {
-      refuse("the teacher's logits take ", (bytes >> 20) + 1, " MiB, more than --cache; in int8 they are computed once");
+      refuse("the teacher's logits take ", (bytes >> 20) + 1, " MiB, more than --cache; in int8 they must fit");
     }
     if (live || !room) {
       return;  // the teacher reads every batch anyway

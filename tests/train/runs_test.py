@@ -146,6 +146,13 @@ class Distill(TestCase):
         self.assertEqual(config["max_position_embeddings"], 16)
         self.good("convert", folder / "short-student", "-o", folder / "short.kgl")
         self.assertIn("limits       16 tokens", self.good("inspect", folder / "short.kgl"))
+        self.student("shorter", "layers=1,positions=12", "--max-steps", "1")
+        self.assertIn("limits       12 tokens", self.good("inspect", folder / "shorter.kgl"))
+        code, _, errors = run("distill", "--teacher", teacher, "--data", folder / "train.tsv", "--student",
+                              "layers=1,positions=17", "-o", folder / "x")
+        self.assertEqual(code, 1)
+        self.assertIn("16 tokens", errors)
+        shutil.rmtree(folder / "x.training", ignore_errors=True)
 
     def test_albert(self):
         self.student("albert", "albert,embedding=32", "--attention-loss", "1", "--hidden-loss", "1", "--epochs", "1")
