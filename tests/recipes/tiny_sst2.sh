@@ -7,8 +7,10 @@ teacher sst2
 train=$(part "$data/sst2/train.tsv") dev=$(part "$data/sst2/dev.tsv")
 "$kinglet" prune "$teacher" --vocabulary "$train" --min-count 5 -o "$out/sst2-tokens-5"
 "$kinglet" distill --teacher "$out/sst2-tokens-5" --teacher-precision int8 --data "$train" --dev "$dev" \
-  --student bert-tiny --max-length 64 --batch 64 --lr 1e-3 --dropout 0 --augment 2 --epochs 4 \
-  -o "$out/tiny-sst2-fp32" "${more[@]}"
+  --student bert-tiny,positions=64 --max-length 64 --batch 64 --lr 1e-3 --dropout 0 --augment 2 --epochs 4 \
+  --threads 1 -o "$out/tiny-sst2-fp32" "${more[@]}"
 python3 tests/recipes/half_checkpoint.py "$out/tiny-sst2-fp32" "$out/tiny-sst2"
 figures "$out/tiny-sst2" "$dev"
+"$kinglet" convert "$out/tiny-sst2" -o "$out/tiny-sst2.int8.kgl" --calibration "$train"
+"$kinglet" eval "$out/tiny-sst2.int8.kgl" "$dev" --threads "$(nproc)"
 compare_speed "$out/tiny-sst2.int8.kgl" "$teacher"
