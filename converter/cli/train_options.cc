@@ -100,6 +100,9 @@ void add_loss_options(CLI::App& app, train::Settings* s) {
   add_real(app, "--attention-loss", &s->attention_loss, "Weight of its attention relations (default 0)");
   add_real(app, "--label-loss", &s->label_loss, "Weight of the data's labels beside a teacher (default 0)");
   add_number(app, "--cache", &s->cache_megabytes, 1 << 20, "MiB for what the teacher says (default 1024)");
+  app.add_option("--teacher-precision", s->teacher_precision, "fp32 (default), or int8: logits several times sooner")
+      ->type_name("P")
+      ->check(CLI::IsMember({"fp32", "int8"}));
 }
 
 void start_training(train::Settings settings) {

@@ -41,8 +41,10 @@ extern "C" void hand_on(int signal) {
 }
 
 // libtorch's threads would wait in a loop, which on shared processors takes time from those that work.
-void set_environment() {
-  if (setenv("OMP_WAIT_POLICY", "passive", 0) != 0) {
+void set_environment(const Settings& settings) {
+  // libtorch does not tell OpenBLAS, whose threads otherwise are as many as the processors.
+  const std::string threads = std::to_string(settings.threads);
+  if (setenv("OMP_WAIT_POLICY", "passive", 0) != 0 || setenv("OPENBLAS_NUM_THREADS", threads.c_str(), 0) != 0) {
     refuse("cannot set the environment: ", std::strerror(errno));
   }
 }
@@ -98,14 +100,14 @@ void become_trainer(const Settings& settings) {
   if (!trainer) {
     refuse(kGetTrainer);
   }
-  set_environment();
+  set_environment(settings);
   const std::string json = to_json(settings).dump();
   execv(trainer->c_str(), arguments_of(json).data());
   refuse(kName, ": cannot be started: ", std::strerror(errno));
 }
 
 int run_trainer(const fs::path& trainer, const Settings& settings) {
-  set_environment();
+  set_environment(settings);
   const std::string json = to_json(settings).dump();
   const auto arguments = arguments_of(json);
   const HandingOn handing_on;

@@ -16,6 +16,7 @@
 #include "train/journal.h"
 #include "train/plan.h"
 #include "train/prepare.h"
+#include "train/runtime_teacher.h"
 #include "train/state_file.h"
 #include "train/teacher_logits.h"
 #include "train/train_report.h"
@@ -167,10 +168,26 @@ class Run {
     const uint32_t outputs = prepared_.teacher->values[engine_->logits_value(true)].width;
     const uint64_t bytes = TeacherLogits::bytes(prepared_.goal.kind, prepared_.data.examples, outputs);
     const bool live = settings_.hidden_loss > 0 || settings_.attention_loss > 0;
-    if (live || bytes > uint64_t{settings_.cache_megabytes} << 20) {
-      return;  // the teacher reads every batch anyway, or there is no room
+    const bool room = bytes <= uint64_t{settings_.cache_megabytes} << 20;
+    const bool quick = settings_.teacher_precision == "int8";
+    if (quick && !room) {
+      refuse("the teacher's logits take ", (bytes >> 20) + 1, " MiB, more than --cache; in int8 they must fit");
     }
-    logits_.emplace(*engine_, prepared_.goal.kind, prepared_.data.examples, outputs, workspace_.path("teacher.logits"),
+    if (live || !room) {
+      return;  // the teacher reads every batch anyway
+    }
+    std::optional<RuntimeTeacher> runtime;
+    const auto ask = [&](const Batch& batch) {
+      if (!quick) {
+        return engine_->value(batch, engine_->logits_value(true), true);
+      }
+      if (!runtime) {
+        runtime.emplace(settings_.teacher, workspace_.path("teacher.kgl"), prepared_.goal.kind, prepared_.max_length,
+                        settings_.threads);
+      }
+      return runtime->logits(batch);
+    };
+    logits_.emplace(ask, prepared_.goal.kind, prepared_.data.examples, outputs, workspace_.path("teacher.logits"),
                     fingerprint(settings_), [this](double fraction) {
                       ticker_.show("asking the teacher: " + number_text("%.0f %%", 100 * fraction));
                     });

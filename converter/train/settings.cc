@@ -51,6 +51,7 @@ void for_fields(S& s, const F& f) {
   f("augment", s.augment, true);
   f("replace", s.replace, true);
   f("cache_megabytes", s.cache_megabytes, true);
+  f("teacher_precision", s.teacher_precision, true);
   f("threads", s.threads, true);
   f("checkpoint_minutes", s.checkpoint_minutes, false);
   f("checkpoint_steps", s.checkpoint_steps, false);
@@ -119,6 +120,7 @@ void check_settings(const Settings& s) {
   one_of("task", s.task, {"auto", "classify", "regress", "tag", "answer"});
   one_of("train", s.train, {"all", "head", "gradual"});
   one_of("init", s.init, {"teacher", "scratch"});
+  one_of("teacher_precision", s.teacher_precision, {"fp32", "int8"});
   check_range("epochs", s.epochs, 0.001, 1000);
   check_range("rate", s.rate, 0, 1);
   check_range("head_rate", s.head_rate, 0, 1);
@@ -143,6 +145,9 @@ void check_settings(const Settings& s) {
     }
   } else if (s.logit_loss + s.label_loss + s.hidden_loss + s.attention_loss <= 0) {
     refuse("all losses are 0: there is nothing to learn from");
+  }
+  if (s.teacher_precision == "int8" && s.hidden_loss + s.attention_loss > 0) {
+    refuse("a teacher in int8 gives logits only; hidden states and attention need fp32");
   }
   if (s.data.empty() && s.texts.empty()) {
     refuse("there is nothing to learn from, expected --data");

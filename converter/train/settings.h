@@ -39,6 +39,7 @@ struct Settings {
   uint32_t augment = 0;   // copies of every text with some words replaced
   double replace = 0.15;  // share of words
   uint32_t cache_megabytes = 1024;
+  std::string teacher_precision = "fp32";  // or "int8": by kinglet's runtime, for logits alone
 
   // ---- What has no bearing on the result, or may change between a run and its resumption ----
   uint32_t threads = 1;

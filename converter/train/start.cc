@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "families/weights.h"
 #include "source_model.h"
+#include "tokenizers/compile.h"
 #include "train/family_names.h"
 
 namespace kinglet::train {
@@ -27,9 +28,13 @@ ModelIR load_model(const std::filesystem::path& source, bool encoder_only) {
   if (encoder_only && !opened.modules) {
     opened.request.task = fmt::Task::embed;
   }
+  const auto tokenizer = convert::compile_tokenizer(opened.request.source);
   ModelIR model = convert::build_model(std::move(opened.request));
   if (opened.modules && opened.modules->max_length) {
     model.max_length = static_cast<uint32_t>(std::min<uint64_t>(model.max_length, *opened.modules->max_length));
+  }
+  if (tokenizer != nullptr && tokenizer->model_max_length() != 0) {
+    model.max_length = static_cast<uint32_t>(std::min<uint64_t>(model.max_length, tokenizer->model_max_length()));
   }
   return model;
 }

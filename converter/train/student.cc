@@ -48,7 +48,7 @@ LayerNames layer_names(const std::string& family, uint32_t layer) {
 
 void draw_encoder(Drawer& drawer, const StudentShape& shape, const ModelIR& teacher, uint32_t types) {
   drawer.table("embeddings.word_embeddings.weight", teacher.vocabulary, shape.embedding);
-  drawer.table("embeddings.position_embeddings.weight", teacher.max_positions, shape.embedding);
+  drawer.table("embeddings.position_embeddings.weight", shape.positions, shape.embedding);
   if (shape.family != "distilbert") {
     drawer.table("embeddings.token_type_embeddings.weight", types, shape.embedding);
   }
@@ -81,7 +81,7 @@ Json student_config(const Json& of_teacher, const std::string& source, const Stu
     }
   }
   config["vocab_size"] = teacher.vocabulary;
-  config["max_position_embeddings"] = teacher.max_positions;
+  config["max_position_embeddings"] = shape.positions;
   config["initializer_range"] = kDeviation;
   if (shape.family == "distilbert") {
     config.update(Json{{"dim", shape.hidden},
@@ -134,19 +134,20 @@ StudentShape parse_student(const std::string& text) {
     StudentShape shape;
   };
   static const Preset presets[] = {
-      {"bert", {"bert", 0, 0, 0, 0, 0}},
-      {"bert-tiny", {"bert", 2, 128, 2, 512, 0}},
-      {"bert-mini", {"bert", 4, 256, 4, 1024, 0}},
-      {"bert-small", {"bert", 4, 512, 8, 2048, 0}},
-      {"distilbert", {"distilbert", 0, 0, 0, 0, 0}},
-      {"albert", {"albert", 0, 0, 0, 0, 128}},
+      {"bert", {"bert", 0, 0, 0, 0, 0, 0}},
+      {"bert-tiny", {"bert", 2, 128, 2, 512, 0, 0}},
+      {"bert-mini", {"bert", 4, 256, 4, 1024, 0, 0}},
+      {"bert-small", {"bert", 4, 512, 8, 2048, 0, 0}},
+      {"distilbert", {"distilbert", 0, 0, 0, 0, 0, 0}},
+      {"albert", {"albert", 0, 0, 0, 0, 128, 0}},
   };
   StudentShape shape;
   const std::map<std::string, uint32_t StudentShape::*> sizes = {{"layers", &StudentShape::layers},
                                                                  {"hidden", &StudentShape::hidden},
                                                                  {"heads", &StudentShape::heads},
                                                                  {"intermediate", &StudentShape::intermediate},
-                                                                 {"embedding", &StudentShape::embedding}};
+                                                                 {"embedding", &StudentShape::embedding},
+                                                                 {"positions", &StudentShape::positions}};
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
     const std::string item = text.substr(begin, end - begin);
@@ -156,14 +157,15 @@ StudentShape parse_student(const std::string& text) {
                                       [&](const Preset& preset) { return item == preset.name; });
       if (found == std::end(presets) || begin != 0) {
         refuse("--student: ", convert::quote(item), " is not known, expected bert, bert-tiny, bert-mini, bert-small, ",
-               "distilbert or albert first, then layers=N, hidden=N, heads=N, intermediate=N or embedding=N");
+               "distilbert or albert first, then layers=N, hidden=N, heads=N, intermediate=N, embedding=N or ",
+               "positions=N");
       }
       shape = found->shape;
     } else {
       const auto size = sizes.find(item.substr(0, equals));
       if (size == sizes.end()) {
-        refuse("--student: ", convert::quote(item), " is not known, expected layers, hidden, heads, intermediate or ",
-               "embedding before the =");
+        refuse("--student: ", convert::quote(item), " is not known, expected layers, hidden, heads, intermediate, ",
+               "embedding or positions before the =");
       }
       shape.*size->second = number_of(item.substr(equals + 1), item);
     }
@@ -206,6 +208,10 @@ StudentShape complete_shape(const StudentShape& given, const ModelIR& teacher) {
     refuse("--student: hidden is ", shape.hidden, ", expected a multiple of heads, ", shape.heads);
   }
   shape.embedding = shape.embedding != 0 ? shape.embedding : shape.hidden;
+  if (shape.positions > teacher.max_length) {
+    refuse("--student: positions is ", shape.positions, ", but the teacher reads ", teacher.max_length, " tokens");
+  }
+  shape.positions = shape.positions != 0 ? shape.positions : teacher.max_length;
   return shape;
 }
 

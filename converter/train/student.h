@@ -11,10 +11,11 @@
 
 namespace kinglet::train {
 
-// The sizes of a student; 0: as the teacher's, or as follows from the others.
+// The sizes of a student; 0: as the teacher's, or as follows from the others. Positions: as many as the teacher's texts
+// may have tokens, or fewer.
 struct StudentShape {
   std::string family = "bert";  // or "distilbert", "albert"
-  uint32_t layers = 0, hidden = 0, heads = 0, intermediate = 0, embedding = 0;
+  uint32_t layers = 0, hidden = 0, heads = 0, intermediate = 0, embedding = 0, positions = 0;
 };
 
 // "layers=3,hidden=384", "bert-tiny", "distilbert,layers=2", …: a preset and what differs. Throws convert::Error.

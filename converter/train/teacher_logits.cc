@@ -26,7 +26,7 @@ uint64_t TeacherLogits::bytes(Kind kind, const std::vector<Example>& examples, u
   return rows * outputs * sizeof(float);
 }
 
-TeacherLogits::TeacherLogits(Engine& engine, Kind kind, const std::vector<Example>& examples, uint32_t outputs,
+TeacherLogits::TeacherLogits(const Ask& ask, Kind kind, const std::vector<Example>& examples, uint32_t outputs,
                              const std::filesystem::path& path, const std::string& fingerprint,
                              const std::function<void(double fraction)>& progress)
     : per_token_(is_per_token(kind)), outputs_(outputs) {
@@ -46,7 +46,7 @@ TeacherLogits::TeacherLogits(Engine& engine, Kind kind, const std::vector<Exampl
   const auto batches = sorted_batches(examples, kBatch);
   for (size_t i = 0; i < batches.size(); ++i) {
     const Batch batch = make_batch(kind, examples, batches[i]);
-    const std::vector<float> logits = engine.value(batch, engine.logits_value(true), true);
+    const std::vector<float> logits = ask(batch);
     const size_t row = per_token_ ? size_t{batch.columns} * outputs : outputs;
     for (size_t j = 0; j < batches[i].size(); ++j) {
       const size_t place = batches[i][j];

@@ -17,9 +17,12 @@ class TeacherLogits {
   // How many bytes the logits of these texts take: what --cache bounds. `outputs` per text or per token.
   static uint64_t bytes(Kind kind, const std::vector<Example>& examples, uint32_t outputs);
 
-  // Reads them from `path`, where an earlier run with the same `fingerprint` left them, or computes them in an order
+  // A batch's logits: [rows, outputs] or [rows, columns, outputs].
+  using Ask = std::function<std::vector<float>(const Batch&)>;
+
+  // Reads them from `path`, where an earlier run with the same `fingerprint` left them, or asks for them in an order
   // that follows from the texts alone and writes them there. Throws convert::Error.
-  TeacherLogits(Engine& engine, Kind kind, const std::vector<Example>& examples, uint32_t outputs,
+  TeacherLogits(const Ask& ask, Kind kind, const std::vector<Example>& examples, uint32_t outputs,
                 const std::filesystem::path& path, const std::string& fingerprint,
                 const std::function<void(double fraction)>& progress);
 

@@ -3,6 +3,8 @@
 source "$(dirname "$0")/common.sh"
 need "$data/sst2/train.tsv" "SST-2 of GLUE as TSV (label, text)"
 teacher sst2
-"$kinglet" distill --teacher "$teacher" --data "$data/sst2/train.tsv" --dev "$data/sst2/dev.tsv" \
-  --student "${STUDENT:-albert,layers=4}" --max-length 64 --epochs 3 --evaluations 2 -o "$out/albert-sst2" "${more[@]}"
-figures "$out/albert-sst2" "$data/sst2/dev.tsv"
+train=$(part "$data/sst2/train.tsv") dev=$(part "$data/sst2/dev.tsv")
+"$kinglet" distill --teacher "$teacher" --teacher-precision int8 --data "$train" --dev "$dev" \
+  --student "${STUDENT:-albert,layers=4}" --max-length 64 --batch 64 --lr 2e-4 --epochs 3 -o "$out/albert-sst2" \
+  "${more[@]}"
+figures "$out/albert-sst2" "$dev"

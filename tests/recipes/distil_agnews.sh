@@ -3,6 +3,7 @@
 source "$(dirname "$0")/common.sh"
 need "$data/agnews/train10k.tsv" "AG News as TSV (label, text)"
 teacher agnews
-"$kinglet" distill --teacher "$teacher" --data "$data/agnews/train10k.tsv" --dev "$data/agnews/dev.tsv" \
-  --student distilbert --augment 2 --epochs 3 -o "$out/distil-agnews" "${more[@]}"
-figures "$out/distil-agnews" "$data/agnews/dev.tsv" --max-length 128
+train=$(part "$data/agnews/train10k.tsv") dev=$(part "$data/agnews/dev.tsv")
+"$kinglet" distill --teacher "$teacher" --teacher-precision int8 --data "$train" --dev "$dev" --student distilbert \
+  --augment 2 --epochs 3 -o "$out/distil-agnews" "${more[@]}"
+figures "$out/distil-agnews" "$dev" --max-length 128

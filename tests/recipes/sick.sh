@@ -3,6 +3,7 @@
 source "$(dirname "$0")/common.sh"
 minilm
 need "$data/sick/train.tsv" "SICK as TSV (label, sentence1, sentence2)"
-"$kinglet" finetune "$KINGLET_MINILM" --data "$data/sick/train.tsv" --dev "$data/sick/dev.tsv" --epochs 4 --lr 1e-4 \
-  --max-length 96 -o "$out/sick" "${more[@]}"
-figures "$out/sick" "$data/sick/test.tsv"
+train=$(part "$data/sick/train.tsv") dev=$(part "$data/sick/dev.tsv") test=$(part "$data/sick/test.tsv")
+"$kinglet" finetune "$KINGLET_MINILM" --data "$train" --dev "$dev" --epochs 4 --lr 1e-4 --max-length 96 \
+  -o "$out/sick" "${more[@]}"
+figures "$out/sick" "$test"

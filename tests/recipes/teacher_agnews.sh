@@ -3,5 +3,6 @@
 source "$(dirname "$0")/common.sh"
 minilm
 need "$data/agnews/train10k.tsv" "AG News as TSV (label, text)"
-"$kinglet" finetune "$KINGLET_MINILM" --data "$data/agnews/train10k.tsv" --dev "$data/agnews/dev.tsv" --epochs 3 \
-  --lr 5e-5 -o "$out/teacher-agnews" "${more[@]}"
+train=$(part "$data/agnews/train10k.tsv") dev=$(part "$data/agnews/dev.tsv")
+"$kinglet" finetune "$KINGLET_MINILM" --data "$train" --dev "$dev" --epochs 3 --lr 5e-5 -o "$out/teacher-agnews" \
+  "${more[@]}"

@@ -3,5 +3,6 @@
 source "$(dirname "$0")/common.sh"
 minilm
 need "$data/sst2/train.tsv" "SST-2 of GLUE as TSV (label, text)"
-"$kinglet" finetune "$KINGLET_MINILM" --data "$data/sst2/train.tsv" --dev "$data/sst2/dev.tsv" --epochs 2 --lr 5e-5 \
-  --max-length 64 --evaluations 2 -o "$out/teacher-sst2" "${more[@]}"
+train=$(part "$data/sst2/train.tsv") dev=$(part "$data/sst2/dev.tsv")
+"$kinglet" finetune "$KINGLET_MINILM" --data "$train" --dev "$dev" --epochs 2 --lr 5e-5 --max-length 64 \
+  --evaluations 2 -o "$out/teacher-sst2" "${more[@]}"

@@ -3,6 +3,6 @@
 source "$(dirname "$0")/common.sh"
 minilm
 need "$data/wnut17/train.conll" "WNUT 2017 as CoNLL"
-"$kinglet" finetune "$KINGLET_MINILM" --data "$data/wnut17/train.conll" --dev "$data/wnut17/dev.conll" --epochs 6 \
-  --lr 2e-4 -o "$out/wnut" "${more[@]}"
-figures "$out/wnut" "$data/wnut17/test.conll"
+train=$(part "$data/wnut17/train.conll") dev=$(part "$data/wnut17/dev.conll") test=$(part "$data/wnut17/test.conll")
+"$kinglet" finetune "$KINGLET_MINILM" --data "$train" --dev "$dev" --epochs 6 --lr 2e-4 -o "$out/wnut" "${more[@]}"
+figures "$out/wnut" "$test"

@@ -1,5 +1,6 @@
 """Training runs on tiny models: every task, students, seeds, and what is refused."""
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,20 @@ def setUpModule():
                                  folder / "dev.tsv", "--epochs", "5", "--lr", "2e-3", "--batch", "16")
     assert code == 0, errors
     setUpModule.out, setUpModule.errors = out, errors
+
+
+def compare_teachers(case, teacher, data):
+    """A teacher in int8 says almost what it says in fp32."""
+    losses = []
+    for precision in ("fp32", "int8"):
+        student = folder / f"{teacher.name}-{precision}"
+        code, _, errors = run("distill", "--teacher", teacher, "--data", data, "--student", "layers=1", "-o", student,
+                              "--teacher-precision", precision, "--max-steps", "10", "--max-length", "48", "--lr",
+                              "1e-9", "--dropout", "0", "--threads", "1")
+        case.assertEqual(code, 0, errors)
+        losses.append(log(student)[0]["loss"])
+    case.assertNotEqual(*losses)
+    case.assertAlmostEqual(losses[0], losses[1], delta=0.05 * losses[0])
 
 
 class Finetune(TestCase):
@@ -90,6 +105,7 @@ class Finetune(TestCase):
         self.assertEqual(code, 0, errors)
         self.good("convert", folder / "tags", "-o", folder / "tags.kgl")
         self.good("tag", folder / "tags.kgl", "some text")
+        compare_teachers(self, folder / "tags", data)
 
     def test_questions(self):
         context = " ".join(training.words()[:70])
@@ -104,6 +120,7 @@ class Finetune(TestCase):
         self.assertEqual(code, 0, errors)
         self.good("convert", folder / "questions", "-o", folder / "questions.kgl", "--precision", "fp32")
         self.assertIn(answer, self.good("answer", folder / "questions.kgl", "what is it", context))
+        compare_teachers(self, folder / "questions", data)
 
 
 class Distill(TestCase):
@@ -117,6 +134,26 @@ class Distill(TestCase):
     def test_fewer_layers(self):
         self.assertGreater(self.student("layers", "layers=1", "--lr", "2e-3", "--batch", "16"), 80)
 
+    def test_as_many_positions_as_tokens(self):
+        teacher = folder / "short"
+        shutil.copytree(folder / "teacher", teacher)
+        config = json.loads((teacher / "tokenizer_config.json").read_text())
+        (teacher / "tokenizer_config.json").write_text(json.dumps(dict(config, model_max_length=16)))
+        code, _, errors = run("distill", "--teacher", teacher, "--data", folder / "train.tsv", "--student", "layers=1",
+                              "-o", folder / "short-student", "--max-steps", "1")
+        self.assertEqual(code, 0, errors)
+        config = json.loads((folder / "short-student" / "config.json").read_text())
+        self.assertEqual(config["max_position_embeddings"], 16)
+        self.good("convert", folder / "short-student", "-o", folder / "short.kgl")
+        self.assertIn("limits       16 tokens", self.good("inspect", folder / "short.kgl"))
+        self.student("shorter", "layers=1,positions=12", "--max-steps", "1")
+        self.assertIn("limits       12 tokens", self.good("inspect", folder / "shorter.kgl"))
+        code, _, errors = run("distill", "--teacher", teacher, "--data", folder / "train.tsv", "--student",
+                              "layers=1,positions=17", "-o", folder / "x")
+        self.assertEqual(code, 1)
+        self.assertIn("16 tokens", errors)
+        shutil.rmtree(folder / "x.training", ignore_errors=True)
+
     def test_albert(self):
         self.student("albert", "albert,embedding=32", "--attention-loss", "1", "--hidden-loss", "1", "--epochs", "1")
 
@@ -125,6 +162,13 @@ class Distill(TestCase):
         texts.write_text("some more text\nand another one\n")
         self.student("distilbert", "distilbert,hidden=32,heads=2", "--init", "scratch", "--texts", texts, "--augment",
                      "1", "--hidden-loss", "0.5", "--label-loss", "0.5", "--epochs", "1")
+
+    def test_teacher_in_int8(self):
+        compare_teachers(self, folder / "teacher", folder / "train.tsv")
+        code, _, errors = run("distill", "--teacher", folder / "teacher", "--data", folder / "train.tsv", "--student",
+                              "layers=1", "-o", folder / "x", "--teacher-precision", "int8", "--hidden-loss", "1")
+        self.assertEqual(code, 1)
+        self.assertIn("logits only", errors)
 
     def test_recover(self):
         code, out, errors = finetune(folder / "teacher", folder / "train.tsv", folder / "recovered", "--recover",

@@ -12,6 +12,22 @@ namespace {
 
 constexpr int64_t kChunk = 1 << 16;
 
+struct Factors {
+  float beta1, beta2, scale, keep, size, root, epsilon;
+};
+
+// Compiled without errno for sqrt (kinglet_train.cmake), and of arrays that do not overlap: as vectors.
+void update(const Factors& factors, const float* __restrict g, float* __restrict p, float* __restrict m,
+            float* __restrict v, int64_t begin, int64_t end) {
+  const Factors f = factors;
+  for (int64_t i = begin; i < end; ++i) {
+    const float gradient = g[i] * f.scale;
+    m[i] = f.beta1 * m[i] + (1 - f.beta1) * gradient;
+    v[i] = f.beta2 * v[i] + (1 - f.beta2) * gradient * gradient;
+    p[i] = f.keep * p[i] - f.size * m[i] / (std::sqrt(v[i]) * f.root + f.epsilon);
+  }
+}
+
 }  // namespace
 
 void AdamW::apply(torch::Tensor& value, torch::Tensor& first, torch::Tensor& second, const torch::Tensor& gradient,
@@ -30,17 +46,15 @@ void AdamW::apply(torch::Tensor& value, torch::Tensor& first, torch::Tensor& sec
   const torch::Tensor dense = gradient.contiguous();
   const auto* g = dense.data_ptr<float>();
   auto *p = value.data_ptr<float>(), *m = first.data_ptr<float>(), *v = second.data_ptr<float>();
-  const auto b1 = static_cast<float>(beta1), b2 = static_cast<float>(beta2), by = static_cast<float>(scale);
-  const auto keep = static_cast<float>(1 - rate * decay), size = static_cast<float>(step_size);
-  const auto root = static_cast<float>(1 / std::sqrt(correction2)), small = static_cast<float>(epsilon);
-  at::parallel_for(0, value.numel(), kChunk, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float gradient_here = g[i] * by;
-      m[i] = b1 * m[i] + (1 - b1) * gradient_here;
-      v[i] = b2 * v[i] + (1 - b2) * gradient_here * gradient_here;
-      p[i] = keep * p[i] - size * m[i] / (std::sqrt(v[i]) * root + small);
-    }
-  });
+  const Factors factors = {static_cast<float>(beta1),
+                           static_cast<float>(beta2),
+                           static_cast<float>(scale),
+                           static_cast<float>(1 - rate * decay),
+                           static_cast<float>(step_size),
+                           static_cast<float>(1 / std::sqrt(correction2)),
+                           static_cast<float>(epsilon)};
+  at::parallel_for(0, value.numel(), kChunk,
+                   [=](int64_t begin, int64_t end) { update(factors, g, p, m, v, begin, end); });
 }
 
 double sum_of_squares(const torch::Tensor& values) {
@@ -55,7 +69,13 @@ double sum_of_squares(const torch::Tensor& values) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       double lanes[16] = {};
       const int64_t stop = std::min(count, (chunk + 1) * kChunk);
-      for (int64_t i = chunk * kChunk; i < stop; ++i) {
+      int64_t i = chunk * kChunk;
+      for (; i + 16 <= stop; i += 16) {
+        for (int64_t lane = 0; lane < 16; ++lane) {
+          lanes[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(x[i + lane]);
+        }
+      }
+      for (; i < stop; ++i) {
         lanes[i % 16] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
       }
       for (const double lane : lanes) {

@@ -33,3 +33,5 @@ target_compile_options(kinglet_torch PRIVATE ${kinglet_torch_flags})
 add_executable(kinglet_train ${CMAKE_CURRENT_LIST_DIR}/main.cc)
 set_target_properties(kinglet_train PROPERTIES OUTPUT_NAME kinglet-train RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 target_link_libraries(kinglet_train PRIVATE kinglet_options kinglet_torch)
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/adamw.cc PROPERTIES
+  COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math")
