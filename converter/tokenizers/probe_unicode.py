@@ -126,13 +126,18 @@ def probe_graphemes():
     joined = lambda m, text: m.normalize_str(text) == "Q"
     x = charsmap(b"x")
     extend = [c for c in CODE_POINTS if joined(x, "x" + chr(c))]
+    marks = charsmap("\u0301".encode())
     prepend, control = [], []
     for c in CODE_POINTS:
         key = charsmap(chr(c).encode())
         if joined(key, chr(c) + "x"):
             prepend.append(c)
-        # Longer ones would not show.
-        if c < 0x10000 and not joined(key, chr(c) + "\u0301"):
+        # Behind four bytes, marks are a cluster of less than 6 only where the character stands alone.
+        if c < 0x10000:
+            alone = not joined(key, chr(c) + "\u0301")
+        else:
+            alone = marks.normalize_str(chr(c) + "\u0301\u0302") == chr(c) + "Q"
+        if alone:
             control.append(c)
     assert 0x600 in prepend and joined(charsmap(b"\r"), "\r\n")
     sign = charsmap("\u00a9".encode())
@@ -167,7 +172,7 @@ def probe_graphemes():
         "kConsonant": ("Grapheme clusters: consonants that link.", consonant),
         "kExtend": ("Grapheme clusters: what continues one (Extend, SpacingMark, ZWJ).", extend),
         "kPrepend": ("Grapheme clusters: what joins the next character.", prepend),
-        "kControl": ("Grapheme clusters: what stands alone, below U+10000.", control),
+        "kControl": ("Grapheme clusters: what stands alone.", control),
         "kPicture": ("Grapheme clusters: what joins a pictograph behind a ZWJ.", picture),
         "kLeading": ("Grapheme clusters: Hangul L.", [c for c in leading if c not in HANGUL]),
         "kVowel": ("Grapheme clusters: Hangul V.", vowel),

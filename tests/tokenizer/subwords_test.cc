@@ -182,7 +182,8 @@ TEST_CASE("Unigram: unknown characters become one token, or their bytes") {
 TEST_CASE("the charsmap: clusters, characters, removed ones") {
   convert::LoadedTokenizer loaded = make_unigram({{"<unk>", 0}, {"\xe2\x96\x81", -2}, {"T", -3}, {"M", -3}, {"g", -3},
                                                   {"e", -3}});
-  loaded.tokenizer.rules.charsmap = make_charsmap({{"\xe2\x84\xa2", "TM"}, {"\x1e", ""}, {"\xc3\xa9", "e"}});
+  loaded.tokenizer.rules.charsmap = make_charsmap({{"\xe2\x84\xa2", "TM"}, {"\x1e", ""}, {"\xc3\xa9", "e"},
+                                                   {"\xcc\x81", "g"}});
   const Compiled compiled(loaded);
   const Tokens tokens = compiled.encode("\xe2\x84\xa2\x1eg");
   CHECK(tokens.ids == Ids{1, 2, 3, 4});
@@ -191,6 +192,9 @@ TEST_CASE("the charsmap: clusters, characters, removed ones") {
   CHECK(tokens.offsets[2].end == 4);
   CHECK(compiled.encode("\xc3\xa9").ids == Ids{1, 5});
   CHECK(compiled.encode("\xc3\xa9\xcc\x81").ids == Ids{1, 5});  // one cluster: the mark goes too
+  // U+E0001 stands alone, so that the marks behind it are a cluster of their own.
+  CHECK(compiled.encode("\xf3\xa0\x80\x81\xcc\x81\xcc\x82").ids == Ids{1, 0, 4});
+  CHECK(compiled.encode("z\xcc\x81\xcc\x82").ids == Ids{1, 0, 4, 0});
   // Removed at the very beginning: ranges lag from then on.
   const Tokens lag = compiled.encode("\x1e\x1egg");
   CHECK(lag.ids == Ids{1, 4, 4});
