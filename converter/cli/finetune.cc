@@ -79,7 +79,7 @@ class FinetuneCommand final : public Command {
     settings_.epochs = settings_.epochs > 0 ? settings_.epochs : recover_ ? 1 : 3;
     settings_.rate = settings_.rate > 0 ? settings_.rate : 5e-5;
     if (settings_.hidden_loss < 0) {
-      settings_.hidden_loss = settings_.teacher.empty() ? 0 : 1;
+      settings_.hidden_loss = settings_.teacher.empty() || settings_.teacher_precision == "int8" ? 0 : 1;
     }
     start_training(settings_);
   }

@@ -96,7 +96,7 @@ void add_training_options(CLI::App& app, train::Settings* s) {
 void add_loss_options(CLI::App& app, train::Settings* s) {
   add_real(app, "--temperature", &s->temperature, "Divides logits before they are compared (default 2)");
   add_real(app, "--logit-loss", &s->logit_loss, "Weight of the teacher's logits (default 1)");
-  add_real(app, "--hidden-loss", &s->hidden_loss, "Weight of its hidden states (default 0; 1 for --recover)");
+  add_real(app, "--hidden-loss", &s->hidden_loss, "Weight of its hidden states (default 0; 1 for --recover from fp32)");
   add_real(app, "--attention-loss", &s->attention_loss, "Weight of its attention relations (default 0)");
   add_real(app, "--label-loss", &s->label_loss, "Weight of the data's labels beside a teacher (default 0)");
   add_number(app, "--cache", &s->cache_megabytes, 1 << 20, "MiB for what the teacher says (default 1024)");

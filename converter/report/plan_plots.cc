@@ -94,7 +94,7 @@ std::string draw_plan(const Report& report) {
     widest = std::max({widest, pass.bytes, pass.expected_bytes});
   }
   std::string out =
-      "<table><thead><tr><th>Plan</th><th>Pass</th><th class=\"n\">expected</th><th class=\"n\">came out</th><th "
+      "<div class=\"wide\"><table><thead><tr><th>Plan</th><th>Pass</th><th class=\"n\">expected</th><th class=\"n\">came out</th><th "
       "class=\"n\">expected</th><th class=\"n\">took</th><th class=\"n\">fp32</th><th class=\"n\">int8</th><th></th>"
       "</tr></thead><tbody>\n";
   for (const PlannedPass& pass : report.plan) {
@@ -106,7 +106,7 @@ std::string draw_plan(const Report& report) {
            cell(pass.int8 > 0 ? number_text("%.2f", pass.int8) : "–") + "<td>" + escape_html(pass.outcome, 80) +
            "</td></tr>\n";
   }
-  out += "</tbody></table>\n<h3>Size by pass, in int8</h3>\n<p class=\"muted\">The dashed line is the budget, " +
+  out += "</tbody></table></div>\n<h3>Size by pass, in int8</h3>\n<p class=\"muted\">The dashed line is the budget, " +
          bytes_text(report.budget) + ".</p>\n<div class=\"rows\">\n";
   for (const PlannedPass& pass : report.plan) {
     if (pass.bytes > 0) {
