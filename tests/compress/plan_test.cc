@@ -48,23 +48,15 @@ using enum PassKind;
 }  // namespace
 
 TEST_CASE("sizes and losses as people write them") {
-  for (const auto& [text, bytes] : {std::pair<const char*, uint64_t>{"9MB", 9'000'000},
-                                    {"9 MB", 9'000'000},
-                                    {"8.5MiB", 8'912'896},
-                                    {"900kB", 900'000},
-                                    {"900KB", 900'000},
-                                    {"12345", 12345},
-                                    {"1GB", 1'000'000'000},
-                                    {"", 0},
-                                    {"MB", 0},
-                                    {"-9MB", 0},
-                                    {"0", 0},
-                                    {"9MX", 0},
-                                    {"nan", 0},
-                                    {"inf", 0},
-                                    {"1e30GB", 0}}) {
-    CAPTURE(text);
-    CHECK(parse_bytes(text) == bytes);
+  struct Size {
+    const char* text;
+    uint64_t bytes;
+  };
+  for (const Size& size : {Size{"9MB", 9'000'000}, {"9 MB", 9'000'000}, {"8.5MiB", 8'912'896}, {"900kB", 900'000},
+                           {"900KB", 900'000}, {"12345", 12345}, {"1GB", 1'000'000'000}, {"", 0}, {"MB", 0},
+                           {"-9MB", 0}, {"0", 0}, {"9MX", 0}, {"nan", 0}, {"inf", 0}, {"1e30GB", 0}}) {
+    CAPTURE(size.text);
+    CHECK(parse_bytes(size.text) == size.bytes);
   }
   Loss loss;
   REQUIRE(parse_loss("3%", &loss));
