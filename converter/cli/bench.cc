@@ -1,10 +1,10 @@
 // kinglet bench: how fast a model runs here, next to what this machine can do at most.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <random>
 
+#include "base/clock.h"
 #include "cli/probe.h"
 #include "cli/progress.h"
 #include "cli/random_model.h"
@@ -15,17 +15,14 @@
 
 namespace kinglet::cli {
 
-namespace {
+using convert::Clock;
+using convert::milliseconds_since;
 
-using Clock = std::chrono::steady_clock;
+namespace {
 
 constexpr double kWarmUpSeconds = 0.1;
 constexpr double kMeasureSeconds = 0.6;
 constexpr size_t kLeastRuns = 5;
-
-double milliseconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
 
 struct Row {
   uint32_t length = 0;

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "cpu/cpu.h"
 #include "kernels.h"
 
@@ -23,9 +23,10 @@
 
 namespace kinglet::cli {
 
-namespace {
+using convert::Clock;
+using convert::seconds_since;
 
-using Clock = std::chrono::steady_clock;
+namespace {
 
 // Runs `rounds` rounds of twelve instructions (or groups of them) on independent accumulators.
 using Loop = void (*)(uint64_t rounds);
@@ -171,8 +172,6 @@ Probe find_int8(const std::string&) { return {}; }
 Probe find_fp32() { return {}; }
 
 #endif
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 // Runs rate() on `threads` threads at once and adds up what they return.
 template <typename Rate>

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "eval/bootstrap.h"
 #include "report/compare.h"
+#include "report/converted_model.h"
 #include "report/html.h"
 
 namespace kinglet::compress {

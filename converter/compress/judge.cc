@@ -1,30 +1,41 @@
 // Files without a name, evaluated.
 #include "compress/judge.h"
 
-#include <chrono>
+#include <utility>
 
+#include "base/clock.h"
 #include "base/text.h"
-#include "eval/bootstrap.h"
-#include "report/compare.h"
+#include "report/converted_model.h"
 
 namespace kinglet::compress {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+using convert::Clock;
 using convert::Json;
 using convert::refuse;
+using convert::seconds_since;
 
 namespace {
 
-double seconds_since(Clock::time_point then) { return std::chrono::duration<double>(Clock::now() - then).count(); }
-
-Json json_of(const Figure& figure) { return {figure.value, figure.low, figure.high}; }
+Json json_of(const Figure& figure) {
+  return {figure.value, figure.low, figure.high};
+}
 
 Figure figure_of(const Json& json) {
   return {json.at(0).get<double>(), json.at(1).get<double>(), json.at(2).get<double>()};
 }
 
+eval::PredictOptions predict_options(uint32_t threads, const Judge::Progress& progress) {
+  eval::PredictOptions options;
+  options.threads = threads;
+  options.progress = [progress](double fraction) { progress("measuring", fraction); };
+  return options;
+}
+
 }  // namespace
+
+Judge::Judge(const fs::path& dev, const std::string& source, uint32_t threads, Progress progress)
+    : progress_(std::move(progress)), gauge_(dev, source, predict_options(threads, progress_)) {}
 
 Json to_json(const Judgement& judgement) {
   return {{"fp32", json_of(judgement.fp32)},
@@ -59,7 +70,7 @@ Judgement Judge::judge(const fs::path& checkpoint, const fs::path& calibration) 
     const convert::ConvertedModel model(options, checkpoint.filename().string() + " in " + precision);
     result.convert_seconds += seconds_since(begin);
     begin = Clock::now();
-    (int8 ? result.int8 : result.fp32) = measure(model.model(), checkpoint.filename().string());
+    (int8 ? result.int8 : result.fp32) = measure(model.model());
     result.evaluate_seconds += seconds_since(begin);
     if (int8) {
       result.bytes = model.anatomy().bytes;
@@ -68,22 +79,11 @@ Judgement Judge::judge(const fs::path& checkpoint, const fs::path& calibration) 
   return result;
 }
 
-Figure Judge::measure(const Model& model, const std::string& name) {
-  if (!data_) {
-    data_ = eval::read_data(dev_, model, name);
-    metric_ = eval::metrics_of(data_->kind).front();
-  }
-  eval::PredictOptions options;
-  options.threads = threads_;
-  options.progress = [this](double fraction) { progress_("measuring", fraction); };
-  const eval::Predictions predictions = eval::predict(model, name, *data_, options);
-  const eval::Scorer scorer(*data_, predictions);
-  const std::optional<double> value = scorer.value(metric_);
-  if (!value) {
-    refuse(dev_.string(), ": ", metric_, " is undefined on it");
-  }
-  const auto interval = eval::bootstrap(scorer, metric_);
-  return {100 * *value, 100 * (interval ? interval->low : *value), 100 * (interval ? interval->high : *value)};
+Figure Judge::measure(const Model& model) {
+  const convert::Measurement measured = gauge_.measure("", model);
+  metric_ = measured.metric;
+  count_ = measured.count;
+  return {measured.value, measured.low, measured.high};
 }
 
 }  // namespace kinglet::compress

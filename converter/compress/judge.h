@@ -4,11 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
 
 #include "base/json_file.h"
-#include "eval/evaluate.h"
+#include "report/gauge.h"
 
 namespace kinglet::compress {
 
@@ -31,8 +30,8 @@ class Judge {
  public:
   using Progress = std::function<void(const std::string& what, double fraction)>;
 
-  Judge(std::filesystem::path dev, uint32_t threads, Progress progress)
-      : dev_(std::move(dev)), threads_(threads), progress_(std::move(progress)) {}
+  // `source` stands for the model in messages about the data file `dev`.
+  Judge(const std::filesystem::path& dev, const std::string& source, uint32_t threads, Progress progress);
 
   // Converts to both and measures. `calibration`: texts for int8, and then fp32 is left out; or empty. Throws
   // convert::Error.
@@ -40,16 +39,15 @@ class Judge {
   // The metric's name, once something was judged.
   const std::string& metric() const { return metric_; }
   void set_metric(const std::string& metric) { metric_ = metric; }  // that an earlier run has found
-  uint64_t count() const { return data_ ? data_->size() : 0; }
+  uint64_t count() const { return count_; }                         // of examples
 
  private:
-  Figure measure(const Model& model, const std::string& name);
+  Figure measure(const Model& model);
 
-  std::filesystem::path dev_;
-  uint32_t threads_;
   Progress progress_;
-  std::optional<eval::Data> data_;
+  convert::Gauge gauge_;
   std::string metric_;
+  uint64_t count_ = 0;
 };
 
 }  // namespace kinglet::compress

@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "compress/survey.h"
 #include "prune/prune.h"
-#include "prune/vocabulary.h"
 #include "report/html.h"
 #include "train/launch.h"
 
@@ -20,22 +19,17 @@ void prune(const Options& options, const Pass& pass, const fs::path& source, con
   convert::PruneOptions prune;
   prune.source = source;
   prune.output = output;
-  prune.data = options.data;
-  prune.target = pass.target;
+  if (pass.kind == PassKind::vocabulary) {
+    prune.vocabulary = options.data;
+    prune.min_count = pass.min_count;
+  } else {
+    prune.data = options.data;
+    prune.target = pass.target;
+  }
   prune.seed = options.seed;
   prune.threads = options.threads;
   prune.progress = options.progress;
   convert::prune(prune);
-}
-
-void drop_tokens(const Options& options, const Pass& pass, const fs::path& source, const fs::path& output) {
-  convert::CheckpointFolder folder = convert::read_checkpoint_folder(source);
-  convert::VocabularyOptions vocabulary;
-  vocabulary.texts = options.data;
-  vocabulary.min_count = pass.min_count;
-  vocabulary.progress = [&](double fraction) { options.progress("counting tokens", fraction); };
-  convert::prune_vocabulary(folder, vocabulary);
-  convert::write_checkpoint_folder(folder, output);
 }
 
 void run_training(const Options& options, const train::Settings& settings) {
@@ -69,9 +63,8 @@ std::string name_after(const std::string& name, const Pass& pass) {
 void make_checkpoint(const Options& options, const Pass& pass, const fs::path& source, const fs::path& output) {
   switch (pass.kind) {
     case PassKind::prune:
-      return prune(options, pass, source, output);
     case PassKind::vocabulary:
-      return drop_tokens(options, pass, source, output);
+      return prune(options, pass, source, output);
     case PassKind::recover:
       return run_training(options, recover_settings(options, source, output));
     case PassKind::distill:

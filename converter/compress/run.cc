@@ -2,18 +2,19 @@
 #include "compress/run.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <new>
 #include <set>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "compress/compress_report.h"
 #include "compress/judge.h"
 #include "compress/passes.h"
 #include "compress/survey.h"
 #include "compress/work.h"
+#include "convert.h"
 #include "readers/source_folder.h"
 #include "report/compare.h"
 #include "report/html.h"
@@ -24,7 +25,7 @@
 namespace kinglet::compress {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+using convert::Clock;
 using convert::formatted;
 using convert::grouped;
 using convert::Json;
@@ -73,7 +74,9 @@ struct GivenUp {
 class Runner {
  public:
   Runner(const Options& options, WorkFolder& work)
-      : options_(options), work_(work), judge_(options.dev, options.threads, options.progress) {}
+      : options_(options),
+        work_(work),
+        judge_(options.dev, options.source.string(), options.threads, options.progress) {}
 
   void run() {
     if (work_.resumed()) {
@@ -194,7 +197,7 @@ class Runner {
     }
     const Judgement judged = judge(name, calibrate);
     if (!known) {
-      work_.set_note(key, std::chrono::duration<double>(Clock::now() - begin).count());
+      work_.set_note(key, convert::seconds_since(begin));
     }
     told->bytes = judged.bytes;
     told->seconds = work_.note(key)->get<double>();
@@ -230,8 +233,8 @@ class Runner {
           return;
         }
       }
-      story_.measurements.push_back({pass, judge_.metric(), figure.value, figure.low, figure.high,
-                                     note.value("count", uint64_t{0}), 0, 0});
+      story_.measurements.push_back(
+          {pass, judge_.metric(), figure.value, figure.low, figure.high, note.value("count", uint64_t{0}), 0, 0});
     };
     if (!calibrated) {
       enter("fp32", judged.fp32);
@@ -247,9 +250,7 @@ class Runner {
   bool accept(const Outcome& outcome, convert::PlannedPass* told) {
     told->bytes = outcome.bytes;
     told->int8 = outcome.value;
-    told->outcome = good(outcome)                      ? "good enough"
-                    : outcome.bytes > options_.budget ? "too large"
-                                                       : "too much is lost";
+    told->outcome = good(outcome) ? "good enough" : outcome.bytes > options_.budget ? "too large" : "too much is lost";
     remember(outcome);
     if (!good(outcome)) {
       options_.say("plan " + told->plan + ": " + told->outcome + ": " + grouped(outcome.bytes) + " bytes, " +

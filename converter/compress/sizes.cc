@@ -6,6 +6,7 @@
 #include <set>
 
 #include "families/family.h"
+#include "format/header.h"
 #include "passes/passes.h"
 #include "prune/budget.h"
 #include "prune/layers.h"
@@ -18,8 +19,6 @@ using convert::ModelIR;
 using convert::Tensor;
 
 namespace {
-
-constexpr uint32_t kAlignment = 64;  // of a block
 
 class Zeros final : public convert::Source {
  public:
@@ -82,7 +81,7 @@ uint64_t calibration_bytes(const ModelIR& model) {
   }
   uint64_t bytes = 0;
   for (const uint32_t value : read) {
-    bytes += uint64_t{model.values[value].width} * sizeof(float) + kAlignment;
+    bytes += uint64_t{model.values[value].width} * sizeof(float) + format::kPartAlignment;
   }
   return bytes;
 }
@@ -110,7 +109,7 @@ FileBytes file_bytes(const ModelIR& model, uint64_t other) {
   const uint32_t tokens = model.vocabulary, fewer = tokens / 2;
   const uint64_t whole = weight_bytes(model);
   bytes.per_token = static_cast<double>(whole - weight_bytes(with_vocabulary(model, fewer))) / (tokens - fewer);
-  bytes.fixed = static_cast<double>(whole + other + 2 * kAlignment) - bytes.per_token * tokens;
+  bytes.fixed = static_cast<double>(whole + other + 2 * format::kPartAlignment) - bytes.per_token * tokens;
   return bytes;
 }
 

@@ -2,18 +2,19 @@
 #include "compress/survey.h"
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <numeric>
 
+#include "base/clock.h"
 #include "base/parallel.h"
 #include "base/text.h"
 #include "calibrate/texts.h"
 #include "compress/sizes.h"
 #include "prune/layers.h"
 #include "prune/matmul.h"
+#include "prune/prune.h"
 #include "prune/vocabulary.h"
-#include "report/compare.h"
+#include "report/converted_model.h"
 #include "train/launch.h"
 #include "train/start.h"
 #include "train/student.h"
@@ -21,21 +22,19 @@
 namespace kinglet::compress {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+using convert::Clock;
 using convert::Json;
 using convert::ModelIR;
 using convert::refuse;
+using convert::seconds_since;
 
 namespace {
 
 constexpr uint32_t kMinCounts[] = {1, 5, 10, 20};
 constexpr double kFewerTokens = 0.98;  // a vocabulary that keeps more is not worth a pass
-constexpr uint32_t kPrunedTexts = 2000, kPrunedTokens = 128;  // as prune/ has it
 constexpr uint32_t kProbeSteps = 8;
 constexpr double kProbeSeconds = 1;
 constexpr uint32_t kEvaluations = 2;
-
-double seconds_since(Clock::time_point then) { return std::chrono::duration<double>(Clock::now() - then).count(); }
 
 // Multiplications a second of the host's matrix product on all threads together, with whatever else the machine does.
 double multiply_rate(size_t threads) {
@@ -112,57 +111,62 @@ class Surveyor {
       refuse(session.error().message());
     }
     double tokens = 0;
-    const auto drawn = convert::draw_inputs(texts, kPrunedTexts, options_.seed);
+    const auto drawn = convert::draw_inputs(texts, convert::kPruneTexts, options_.seed);
     for (const convert::CalibrationInput& input : drawn) {
       const Result<Tokens> result =
           session->tokenize(input.pair ? pair_input(input.text, *input.pair) : text_input(input.text));
       if (!result) {
         refuse(options_.data.string(), ": ", result.error().message());
       }
-      tokens += std::min<double>(static_cast<double>(result->ids.size()), kPrunedTokens);
+      tokens += std::min<double>(static_cast<double>(result->ids.size()), convert::kPruneTokens);
     }
     return tokens / static_cast<double>(drawn.size());
   }
 
   void count_tokens() {
-    Rates& rates = survey_.facts.rates;
-    for (const uint32_t min_count : kMinCounts) {
-      const std::string name = "tokens-" + std::to_string(min_count);
-      const Json* known = work_.note(name);
-      if (known == nullptr) {
-        try {
-          work_.set_note(name, count_tokens(min_count, work_.path(name)));
-        } catch (const convert::Error& error) {
-          note("the vocabulary stays", error.what());
-          return;
-        }
-        known = work_.note(name);
+    const Json* known = work_.note("tokens");
+    if (known == nullptr) {
+      try {
+        work_.set_note("tokens", count_kept_tokens());
+      } catch (const convert::Error& error) {
+        note("the vocabulary stays", error.what());
+        return;
       }
-      const VocabularyChoice choice = {min_count, (*known)["tokens"].get<uint32_t>(),
-                                       (*known)["tokenizer_bytes"].get<uint64_t>()};
-      rates.vocabulary = (*known)["seconds"].get<double>();
+      known = work_.note("tokens");
+    }
+    for (const Json& entry : *known) {
+      const VocabularyChoice choice = {entry["min_count"].get<uint32_t>(), entry["tokens"].get<uint32_t>(),
+                                       entry["tokenizer_bytes"].get<uint64_t>()};
+      survey_.facts.rates.vocabulary = entry["seconds"].get<double>();
       if (choice.tokens < kFewerTokens * survey_.facts.vocabularies.back().tokens) {
         survey_.facts.vocabularies.push_back(choice);
       }
     }
   }
 
-  Json count_tokens(uint32_t min_count, const fs::path& folder) {
+  Json count_kept_tokens() {
     options_.progress("counting tokens", 0);
-    const auto begin = Clock::now();
-    convert::CheckpointFolder checkpoint = convert::read_checkpoint_folder(options_.source);
-    convert::VocabularyOptions options;
-    options.texts = options_.data;
-    options.min_count = min_count;
-    options.progress = [this](double fraction) { options_.progress("counting tokens", fraction); };
-    const convert::VocabularyResult result = convert::prune_vocabulary(checkpoint, options);
-    checkpoint.tensors.clear();
-    convert::write_checkpoint_folder(checkpoint, folder);
-    const auto tokenizer = convert::compile_tokenizer(folder / checkpoint.transformer);
-    fs::remove_all(folder);
-    return {{"tokens", result.after},
-            {"tokenizer_bytes", tokenizer ? tokenizer_bytes(*tokenizer) : 0},
-            {"seconds", seconds_since(begin)}};
+    auto begin = Clock::now();
+    const convert::TokenCounts counts =
+        convert::count_tokens(convert::read_checkpoint_folder(options_.source), options_.data,
+                              [this](double fraction) { options_.progress("counting tokens", fraction); });
+    const double counted = seconds_since(begin);
+    Json all = Json::array();
+    for (const uint32_t min_count : kMinCounts) {
+      begin = Clock::now();
+      convert::CheckpointFolder checkpoint = convert::read_checkpoint_folder(options_.source);
+      const convert::VocabularyResult result = convert::prune_vocabulary(checkpoint, counts, min_count);
+      checkpoint.tensors.clear();
+      const fs::path folder = work_.path("tokens-" + std::to_string(min_count));
+      convert::write_checkpoint_folder(checkpoint, folder);
+      const auto tokenizer = convert::compile_tokenizer(folder / checkpoint.transformer);
+      fs::remove_all(folder);
+      all.push_back({{"min_count", min_count},
+                     {"tokens", result.after},
+                     {"tokenizer_bytes", tokenizer ? tokenizer_bytes(*tokenizer) : 0},
+                     {"seconds", counted + seconds_since(begin)}});
+    }
+    return all;
   }
 
   // ---- Heads and neurons ----
@@ -178,7 +182,7 @@ class Surveyor {
     // Forwards and back for importance, forwards for the order, twice forwards while fitting; sums of products of what
     // the last matrices read; and as many systems of equations.
     const std::vector<convert::EncoderLayer> layers = convert::find_layers(source_.model);
-    const double tokens = std::min<double>(texts_, kPrunedTexts) * length_;
+    const double tokens = std::min<double>(texts_, convert::kPruneTexts) * length_;
     double work = 6 * tokens * matrix_work(source_.model);
     for (const convert::EncoderLayer& layer : layers) {
       for (const double inputs : {1.0 * layer.heads * layer.head_dim, 1.0 * layer.neurons}) {
@@ -231,8 +235,7 @@ class Surveyor {
     for (const std::string& text : shapes) {
       options_.progress("laying out students", 0);
       const train::StudentShape shape = train::complete_shape(train::parse_student(text), model);
-      const ModelIR student =
-          shapes_of(train::start_student(options_.source, model, goal, shape, options_.seed));
+      const ModelIR student = shapes_of(train::start_student(options_.source, model, goal, shape, options_.seed));
       const double share = matrix_work(student) / whole;
       if (share < 1) {
         facts.students.push_back({text, file_bytes(student, other_), share});

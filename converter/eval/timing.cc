@@ -2,22 +2,19 @@
 #include "eval/timing.h"
 
 #include <algorithm>
-#include <chrono>
 #include <type_traits>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 namespace kinglet::eval {
 
+using convert::Clock;
+using convert::milliseconds_since;
+
 namespace {
 
 constexpr size_t kWarmUpRounds = 2, kLeastRounds = 5;
-
-using Clock = std::chrono::steady_clock;
-
-double milliseconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
 
 template <typename Value>
 Value checked(Result<Value> result) {
@@ -33,7 +30,8 @@ Value checked(Result<Value> result) {
 class Timed {
  public:
   Timed(const Model& model, uint32_t length)
-      : info_(model.info()), session_(open(model, length)),
+      : info_(model.info()),
+        session_(open(model, length)),
         results_(std::max({info_.embedding_size, info_.label_count, 1u})) {}
 
   double call(const std::vector<int32_t>& ids) {

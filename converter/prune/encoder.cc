@@ -17,8 +17,7 @@ namespace kinglet::convert {
 
 namespace {
 
-constexpr uint32_t kTile = 16;         // neurons: the width of a tile of weights
-constexpr uint32_t kMostTokens = 128;  // of a text; longer ones are cut
+constexpr uint32_t kTile = 16;  // neurons: the width of a tile of weights
 constexpr double kRidge = 1e-2, kEvenness = 0.1;
 constexpr double kCurve[] = {0.8, 0.65, 0.5, 0.35, 0.2};
 constexpr uint32_t kTimedLengths[] = {16, 128};
@@ -97,7 +96,7 @@ class EncoderPruner {
     for (const CalibrationInput& input : inputs) {
       const Result<kinglet::Tokens> tokens =
           session ? session->tokenize(input.pair ? pair_input(input.text, *input.pair) : text_input(input.text),
-                                      std::min(source_.model.max_length, kMostTokens))
+                                      std::min(source_.model.max_length, kPruneTokens))
                   : session.error();
       if (!tokens) {
         refuse(options_.data.string(), ": a text cannot be made tokens: ", tokens.error().message());
@@ -213,8 +212,8 @@ class EncoderPruner {
     costs.head = saved(1, heads);
     costs.neuron = saved(2, neurons);
     const EncoderLayer& last = layers_.back();
-    costs.layer = std::max(0.0, saved(3, static_cast<double>(removed)) - last.heads * costs.head -
-                                    last.neurons * costs.neuron);
+    costs.layer =
+        std::max(0.0, saved(3, static_cast<double>(removed)) - last.heads * costs.head - last.neurons * costs.neuron);
     costs.rest = std::max(0.0, times[0].median - cost_of(full_, costs));
     return costs;
   }

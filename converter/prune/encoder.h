@@ -1,8 +1,8 @@
 // Whole layers, heads and neurons: of a model in memory, into the folder it came from.
 #pragma once
 
-#include "prune/gauge.h"
 #include "prune/prune.h"
+#include "report/gauge.h"
 #include "source_model.h"
 #include "writer/checkpoint_folder.h"
 

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <vector>
-#include <vector>
 
 #include "prune/network.h"
 

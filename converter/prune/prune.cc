@@ -6,8 +6,8 @@
 
 #include "base/text.h"
 #include "prune/encoder.h"
-#include "prune/gauge.h"
 #include "prune/trial.h"
+#include "report/gauge.h"
 #include "source_model.h"
 #include "writer/checkpoint_folder.h"
 

@@ -15,6 +15,9 @@
 
 namespace kinglet::convert {
 
+inline constexpr uint32_t kPruneTexts = 2000;  // that are drawn, unless told otherwise
+inline constexpr uint32_t kPruneTokens = 128;  // of a text; longer ones are cut
+
 struct PruneOptions {
   std::filesystem::path source;      // what ConvertOptions::source takes
   std::filesystem::path output;      // a folder that does not exist yet, or one that kinglet wrote
@@ -27,7 +30,7 @@ struct PruneOptions {
   std::filesystem::path dev;         // what to measure on (eval/evaluate.h); empty: nothing is measured
   bool latency = false;              // work is time, measured here with the int8 kernels, instead of operations
   bool curve = false;                // prunes to other targets as well and measures them; needs target and dev
-  uint32_t texts = 2000;             // at most, drawn from the data
+  uint32_t texts = kPruneTexts;      // at most, drawn from the data
   uint64_t seed = 1;
   uint32_t threads = 2;
   std::optional<std::string> task;  // as ConvertOptions::task

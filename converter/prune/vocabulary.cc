@@ -211,35 +211,32 @@ void rewrite_ids(Json& config, const TokenIds& ids) {
   });
 }
 
-// Texts that the model itself puts before others.
-void count_prompts(const CheckpointFolder& folder, uint64_t min_count, Counter* counter) {
+// The tokens of the texts that the model itself puts before others.
+std::vector<bool> prompted_tokens(const CheckpointFolder& folder, const CompiledTokenizer& compiled) {
+  Counter counter(compiled);
   const auto modules = read_sentence_modules(folder.source);
   for (const Prompt& prompt : modules ? modules->prompts : std::vector<Prompt>()) {
-    for (uint64_t i = 0; i < min_count && i < (1 << 20); ++i) {
-      counter->add(prompt.text);
-    }
+    counter.add(prompt.text);
   }
+  return {counter.counts().begin(), counter.counts().end()};
 }
 
 }  // namespace
 
-VocabularyResult prune_vocabulary(CheckpointFolder& folder, const VocabularyOptions& options) {
+uint32_t TokenCounts::seen() const {
+  return static_cast<uint32_t>(std::count_if(counts.begin(), counts.end(), [](uint64_t count) { return count > 0; }));
+}
+
+TokenCounts count_tokens(const CheckpointFolder& folder, const fs::path& file,
+                         const std::function<void(double fraction)>& progress) {
   const fs::path tokenizer_folder = folder.source / folder.transformer;
-  const std::string source = tokenizer_folder.string();
   const auto compiled = compile_tokenizer(tokenizer_folder);
   if (compiled == nullptr) {
-    refuse(source, ": has no tokenizer, expected one whose vocabulary can be pruned");
+    refuse(tokenizer_folder.string(), ": has no tokenizer, expected one whose vocabulary can be pruned");
   }
-  const LoadedTokenizer loaded = load_tokenizer(tokenizer_folder).value();
-  const uint32_t before = token_embedding(folder).shape[0];
-  if (compiled->size() > before) {
-    refuse(source, ": its tokenizer has ids up to ", compiled->size() - 1, ", but the token embedding has ", before,
-           " rows");
-  }
-
   Counter counter(*compiled);
-  const CalibrationTexts texts = read_calibration_texts(options.texts, true);
-  VocabularyResult result;
+  const CalibrationTexts texts = read_calibration_texts(file, true);
+  TokenCounts result;
   const std::string* pair = nullptr;  // the last one: questions about one context follow one another
   for (const CalibrationInput& input : texts.inputs) {
     counter.add(input.text);
@@ -247,19 +244,29 @@ VocabularyResult prune_vocabulary(CheckpointFolder& folder, const VocabularyOpti
       pair = &*input.pair;
       counter.add(*pair);
     }
-    if (options.progress && result.texts % 256 == 0) {
-      options.progress(static_cast<double>(result.texts) / static_cast<double>(texts.inputs.size()));
+    if (progress && result.texts % 256 == 0) {
+      progress(static_cast<double>(result.texts) / static_cast<double>(texts.inputs.size()));
     }
     ++result.texts;
   }
-  for (const uint64_t count : counter.counts()) {
-    result.seen += count > 0;
-  }
-  count_prompts(folder, options.min_count, &counter);
+  result.counts = counter.counts();
+  result.prompted = prompted_tokens(folder, *compiled);
+  return result;
+}
 
-  std::vector<bool> keep(compiled->size());
+VocabularyResult prune_vocabulary(CheckpointFolder& folder, const TokenCounts& counts, uint64_t min_count) {
+  const fs::path tokenizer_folder = folder.source / folder.transformer;
+  const std::string source = tokenizer_folder.string();
+  const LoadedTokenizer loaded = load_tokenizer(tokenizer_folder).value();
+  const uint32_t before = token_embedding(folder).shape[0];
+  if (counts.counts.size() > before) {
+    refuse(source, ": its tokenizer has ids up to ", counts.counts.size() - 1, ", but the token embedding has ", before,
+           " rows");
+  }
+
+  std::vector<bool> keep = counts.prompted;
   for (size_t id = 0; id < keep.size(); ++id) {
-    keep[id] = counter.counts()[id] >= std::max<uint64_t>(options.min_count, 1);
+    keep[id] = keep[id] || counts.counts[id] >= std::max<uint64_t>(min_count, 1);
   }
   for_each_id(folder.config, [&](Json& value) {
     if (value.is_number_unsigned() && value.get<uint64_t>() < keep.size()) {
@@ -303,11 +310,14 @@ VocabularyResult prune_vocabulary(CheckpointFolder& folder, const VocabularyOpti
     }
     check_pruned_tokenizer(written / transformer, loaded, *ids);
   };
-  result.before = before;
-  result.after = static_cast<uint32_t>(rows->size());
-  folder.passes.push_back("prune_vocabulary min_count=" + std::to_string(options.min_count) +
-                          " kept=" + std::to_string(result.after) + "/" + std::to_string(before));
-  return result;
+  const auto after = static_cast<uint32_t>(rows->size());
+  folder.passes.push_back("prune_vocabulary min_count=" + std::to_string(min_count) + " kept=" + std::to_string(after) +
+                          "/" + std::to_string(before));
+  return {counts.texts, before, counts.seen(), after};
+}
+
+VocabularyResult prune_vocabulary(CheckpointFolder& folder, const VocabularyOptions& options) {
+  return prune_vocabulary(folder, count_tokens(folder, options.texts, options.progress), options.min_count);
 }
 
 }  // namespace kinglet::convert

@@ -3,22 +3,12 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "report/converted_model.h"
 #include "report/html.h"
 
 namespace kinglet::convert {
 
 namespace fs = std::filesystem;
-
-ConvertedModel::ConvertedModel(const ConvertOptions& options, const std::string& what)
-    : file_(OutputFile::nameless(what)) {
-  convert(options, file_);
-  Result<Model> model = Model::open_fd(file_.descriptor());
-  if (!model) {
-    refuse(what, ": ", model.error().message());
-  }
-  model_.emplace(*std::move(model));
-  anatomy_ = read_anatomy(file_.descriptor());
-}
 
 std::string file_name(const fs::path& path) {
   const fs::path plain = path.has_filename() ? path : path.parent_path();

@@ -6,28 +6,12 @@
 #include <optional>
 #include <string>
 
-#include "convert.h"
-#include "kinglet.hpp"
 #include "report/anatomy.h"
 #include "report/measure.h"
 #include "report/report.h"
 #include "writer/output_file.h"
 
 namespace kinglet::convert {
-
-// A checkpoint, converted and open.
-class ConvertedModel {
- public:
-  // options.output is not looked at; `what` stands for a path in messages. Throws Error.
-  ConvertedModel(const ConvertOptions& options, const std::string& what);
-  const Model& model() const { return *model_; }
-  const Anatomy& anatomy() const { return anatomy_; }
-
- private:
-  OutputFile file_;
-  std::optional<Model> model_;
-  Anatomy anatomy_;
-};
 
 struct CompareOptions {
   std::filesystem::path before, after;  // checkpoints

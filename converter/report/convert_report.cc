@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "report/compare.h"
+#include "report/converted_model.h"
 #include "report/html.h"
 
 namespace kinglet::convert {

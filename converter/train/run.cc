@@ -1,7 +1,6 @@
 // The loop, and all that happens between two steps.
 #include "train/run.h"
 
-#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -9,6 +8,7 @@
 #include <iterator>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "convert.h"
 #include "eval/evaluate.h"
@@ -27,9 +27,10 @@
 namespace kinglet::train {
 
 namespace fs = std::filesystem;
+using convert::Clock;
 using convert::Json;
 using convert::refuse;
-using Clock = std::chrono::steady_clock;
+using convert::seconds_since;
 
 namespace {
 
@@ -37,10 +38,6 @@ volatile std::sig_atomic_t stop_signal = 0;
 
 extern "C" void remember_signal(int signal) {
   stop_signal = signal;
-}
-
-double seconds_since(Clock::time_point then) {
-  return std::chrono::duration<double>(Clock::now() - then).count();
 }
 
 std::string number_text(const char* format, double number) {
@@ -182,8 +179,7 @@ class Run {
         return engine_->value(batch, engine_->logits_value(true), true);
       }
       if (!runtime) {
-        runtime.emplace(settings_.teacher, workspace_.path("teacher.kgl"), prepared_.goal.kind, prepared_.max_length,
-                        settings_.threads);
+        runtime.emplace(settings_.teacher, prepared_.goal.kind, prepared_.max_length, settings_.threads);
       }
       return runtime->logits(batch);
     };

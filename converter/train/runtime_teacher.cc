@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "base/text.h"
-#include "convert.h"
 
 namespace kinglet::train {
 
@@ -16,17 +15,11 @@ namespace {
 
 constexpr uint32_t kBatch = 32;
 
-Model convert_and_open(const std::filesystem::path& checkpoint, const std::filesystem::path& file) {
+convert::ConvertedModel in_int8(const std::filesystem::path& checkpoint) {
   convert::ConvertOptions options;
   options.source = checkpoint;
-  options.output = file;
   options.precision = "int8";
-  convert::convert(options);
-  Result<Model> model = Model::open(file.string());
-  if (!model) {
-    refuse(checkpoint.string(), ": ", model.error().message());
-  }
-  return *std::move(model);
+  return {options, checkpoint.string() + " in int8"};
 }
 
 uint32_t find_output(const Model& model, std::string_view name) {
@@ -41,22 +34,16 @@ uint32_t find_output(const Model& model, std::string_view name) {
 
 }  // namespace
 
-RuntimeTeacher::RuntimeTeacher(const std::filesystem::path& checkpoint, const std::filesystem::path& file, Kind kind,
-                               uint32_t max_length, uint32_t threads)
-    : file_(file),
-      per_token_(kind == Kind::tag || kind == Kind::answer),
-      model_(convert_and_open(checkpoint, file)),
+RuntimeTeacher::RuntimeTeacher(const std::filesystem::path& checkpoint, Kind kind, uint32_t max_length,
+                               uint32_t threads)
+    : per_token_(kind == Kind::tag || kind == Kind::answer),
+      model_(in_int8(checkpoint)),
       session_(open(max_length, threads)) {
   if (kind == Kind::answer) {
-    outputs_ = {find_output(model_, "start_logits"), find_output(model_, "end_logits")};
+    outputs_ = {find_output(model_.model(), "start_logits"), find_output(model_.model(), "end_logits")};
   } else {
-    outputs_ = {find_output(model_, "logits")};
+    outputs_ = {find_output(model_.model(), "logits")};
   }
-}
-
-RuntimeTeacher::~RuntimeTeacher() {
-  std::error_code ignored;
-  std::filesystem::remove(file_, ignored);
 }
 
 Session RuntimeTeacher::open(uint32_t max_length, uint32_t threads) const {
@@ -65,7 +52,7 @@ Session RuntimeTeacher::open(uint32_t max_length, uint32_t threads) const {
   options.batch = kBatch;
   options.max_length = max_length;
   options.raw_outputs = true;
-  Result<Session> session = Session::create(model_, options);
+  Result<Session> session = Session::create(model_.model(), options);
   if (!session) {
     refuse("the teacher in int8: ", session.error().message());
   }

@@ -7,18 +7,15 @@
 #include <vector>
 
 #include "kinglet.hpp"
+#include "report/converted_model.h"
 #include "train/engine.h"
 
 namespace kinglet::train {
 
 class RuntimeTeacher {
  public:
-  // Converts the checkpoint to `file`, which is removed at the end. Throws convert::Error.
-  RuntimeTeacher(const std::filesystem::path& checkpoint, const std::filesystem::path& file, Kind kind,
-                 uint32_t max_length, uint32_t threads);
-  ~RuntimeTeacher();
-  RuntimeTeacher(const RuntimeTeacher&) = delete;
-  RuntimeTeacher& operator=(const RuntimeTeacher&) = delete;
+  // Throws convert::Error.
+  RuntimeTeacher(const std::filesystem::path& checkpoint, Kind kind, uint32_t max_length, uint32_t threads);
 
   // [rows, outputs], or [rows, columns, outputs] with zeros behind each text's end. Throws convert::Error.
   std::vector<float> logits(const Batch& batch);
@@ -26,9 +23,8 @@ class RuntimeTeacher {
  private:
   Session open(uint32_t max_length, uint32_t threads) const;
 
-  std::filesystem::path file_;
   bool per_token_;
-  Model model_;
+  convert::ConvertedModel model_;
   std::vector<uint32_t> outputs_;  // indices of the outputs that are the logits
   Session session_;
 };

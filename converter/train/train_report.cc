@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "report/compare.h"
+#include "report/converted_model.h"
 #include "report/html.h"
 #include "report/training_log.h"
 
@@ -26,7 +27,9 @@ std::unique_ptr<ConvertedModel> converted(const std::string& checkpoint, const s
   return std::make_unique<ConvertedModel>(options, checkpoint + " in " + precision);
 }
 
-std::string number(double value) { return convert::formatted("%g", value); }
+std::string number(double value) {
+  return convert::formatted("%g", value);
+}
 
 void add_facts(const Settings& settings, uint32_t max_length, convert::Report* report) {
   const auto fact = [&](const std::string& name, const std::string& value) {

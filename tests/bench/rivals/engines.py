@@ -11,6 +11,7 @@ import numpy as np
 
 import litert
 import models
+import onnx_files
 
 
 class Files:
@@ -37,25 +38,13 @@ class Files:
             subprocess.run([kinglet, "convert", self.folder / "hf", "-o", path, "--precision", precision], check=True,
                            stdout=subprocess.DEVNULL)
         onnx.save(models.onnx_model(self.shape, weights), self.onnx)
-        self.make_onnxruntime()
+        _, hidden, heads, _ = models.SHAPES[self.shape]
+        onnx_files.fuse(self.onnx, self.fused, hidden, heads)
+        onnx_files.quantize(self.fused, self.fused_int8)
         self.make_openvino()
         models.write_ctranslate2(self.ctranslate2, self.shape, weights)
         for precision, path in self.litert.items():
             litert.write(path, self.shape, weights, precision == "int8")
-
-    def make_onnxruntime(self):
-        """Fused as ONNX Runtime's own tool for transformers does it, then quantised dynamically per channel."""
-        import onnx
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-        from onnxruntime.transformers import optimizer
-        from onnxruntime.transformers.fusion_options import FusionOptions
-        _, hidden, heads, _ = models.SHAPES[self.shape]
-        options = FusionOptions("bert")
-        options.enable_embed_layer_norm = False
-        optimizer.optimize_model(str(self.onnx), "bert", heads, hidden, options,
-                                 opt_level=0).save_model_to_file(str(self.fused))
-        quantize_dynamic(self.fused, self.fused_int8, weight_type=QuantType.QInt8, per_channel=True,
-                         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT, "MatMulConstBOnly": True})
 
     def make_openvino(self):
         """int8 by NNCF's post-training quantisation for transformers, calibrated on random ids."""

@@ -17,6 +17,7 @@ import sys
 import numpy as np
 
 import models
+import onnx_files
 
 SHAPE = "minilm-l6"
 NAMES = {"ids": "input_ids", "mask": "attention_mask"}
@@ -48,27 +49,19 @@ def make(checkpoint, kinglet, folder):
     if (folder / "done").exists():
         return
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-    from onnxruntime.transformers import optimizer
-    from onnxruntime.transformers.fusion_options import FusionOptions
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([kinglet, "convert", checkpoint, "-o", folder / "minilm.kgl"], check=True, stdout=subprocess.DEVNULL)
     model = models.onnx_model(SHAPE, read_weights(checkpoint / "model.safetensors"))
     rename_inputs(model)
     onnx.save(model, folder / "exported.onnx")
-    options = FusionOptions("bert")
-    options.enable_embed_layer_norm = False
     _, hidden, heads, _ = models.SHAPES[SHAPE]
-    optimizer.optimize_model(str(folder / "exported.onnx"), "bert", heads, hidden, options,
-                             opt_level=0).save_model_to_file(str(folder / "fused.onnx"))
+    onnx_files.fuse(folder / "exported.onnx", folder / "fused.onnx", hidden, heads)
     for name in ("exported", "fused"):
         own = folder / name
         (own / "onnx").mkdir(parents=True, exist_ok=True)
         for file in ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
             shutil.copyfile(checkpoint / file, own / file)
-        quantize_dynamic(folder / f"{name}.onnx", own / "onnx/model_quantized.onnx", weight_type=QuantType.QInt8,
-                         per_channel=True, extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT,
-                                                          "MatMulConstBOnly": True})
+        onnx_files.quantize(folder / f"{name}.onnx", own / "onnx/model_quantized.onnx")
     (folder / "done").write_text("")
 
 

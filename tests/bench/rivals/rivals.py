@@ -12,25 +12,14 @@ kinglet's int8 is (by least times). With --texts FILE.tsv, sentences of mixed le
 them ragged, LiteRT (XNNPACK) text by text, the others padded to the longest of the batch."""
 
 import argparse
-import os
 import pathlib
-import subprocess
 import sys
 import time
 
+from environment import enter_environment
+
 PACKAGES = ["numpy", "onnx", "onnxruntime", "openvino", "nncf", "ctranslate2", "psutil", "sympy", "ai-edge-litert",
             "flatbuffers"]
-
-
-def enter_environment(work: pathlib.Path):
-    """Runs this script again inside the virtual environment, which is made when it is not there."""
-    python = work / "venv" / "bin" / "python"
-    if python.exists() and os.path.samefile(sys.prefix, work / "venv"):
-        return
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    os.execv(python, [str(python), *sys.argv])
 
 
 def arguments():
@@ -147,7 +136,7 @@ def svg(names, rows):
 def main():
     options = arguments()
     options.work.mkdir(parents=True, exist_ok=True)
-    enter_environment(options.work)
+    enter_environment(options.work, PACKAGES)
     import numpy as np
 
     import engines

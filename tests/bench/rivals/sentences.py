@@ -23,6 +23,8 @@ import subprocess
 import sys
 import time
 
+from environment import enter_environment
+
 PACKAGES = ["numpy", "onnx", "onnxruntime", "sympy", "tokenizers"]
 BATCH = 32
 
@@ -119,19 +121,10 @@ def arguments():
     return parser.parse_args()
 
 
-def enter_environment(work):
-    python = work / "venv" / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
-    if not os.path.samefile(sys.prefix, work / "venv"):
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES], check=True)
-        os.execv(python, [str(python), *sys.argv])
-
-
 def main():
     options = arguments()
     options.work.mkdir(parents=True, exist_ok=True)
-    enter_environment(options.work)
+    enter_environment(options.work, PACKAGES)
     import numpy as np
 
     import minilm

@@ -1,5 +1,5 @@
-// Evaluation and timing as pruning needs them.
-#include "prune/gauge.h"
+// Evaluation and timing as passes need them.
+#include "report/gauge.h"
 
 #include <utility>
 
@@ -15,16 +15,18 @@ constexpr double kTimingSeconds = 1;
 
 }  // namespace
 
-Gauge::Gauge(std::filesystem::path dev, std::string source) : dev_(std::move(dev)), source_(std::move(source)) {}
+Gauge::Gauge(std::filesystem::path dev, std::string source, eval::PredictOptions options)
+    : dev_(std::move(dev)), source_(std::move(source)), options_(std::move(options)) {}
 
-double Gauge::value(const Model& model) { return measure("", model).value; }
+double Gauge::value(const Model& model) {
+  return measure("", model).value;
+}
 
 Measurement Gauge::measure(const std::string& pass, const Model& model) {
   if (!data_) {
     data_ = eval::read_data(dev_, model, source_);
   }
-  const eval::PredictOptions predict;  // one thread: the texts are short
-  const eval::Predictions predictions = eval::predict(model, source_, *data_, predict);
+  const eval::Predictions predictions = eval::predict(model, source_, *data_, options_);
   const eval::Scorer scorer(*data_, predictions);
   const std::string& metric = eval::metrics_of(data_->kind).front();
   const std::optional<double> value = scorer.value(metric);

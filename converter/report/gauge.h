@@ -1,4 +1,4 @@
-// What pruning costs and gains, measured: how well models answer, and how fast they are.
+// What a pass costs and gains, measured: how well models answer a data file, and how fast they are.
 #pragma once
 
 #include <filesystem>
@@ -13,16 +13,17 @@ namespace kinglet::convert {
 
 class Gauge {
  public:
-  // `dev`: a data file (eval/evaluate.h); `source` stands for the models in messages.
-  Gauge(std::filesystem::path dev, std::string source);
+  // `dev`: a data file (eval/evaluate.h); `source` stands for the models in messages. One thread serves short texts.
+  Gauge(std::filesystem::path dev, std::string source, eval::PredictOptions options = {});
 
   // The usual metric on the data, times 100; all models must have the task of the first. Throw Error.
   double value(const Model& model);
   Measurement measure(const std::string& pass, const Model& model);  // with its interval
 
  private:
-  const std::filesystem::path dev_;
-  const std::string source_;
+  std::filesystem::path dev_;
+  std::string source_;
+  eval::PredictOptions options_;
   std::optional<eval::Data> data_;
 };
 
