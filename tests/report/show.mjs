@@ -1,12 +1,13 @@
 // node show.mjs FOLDER PAGE.html…: shows pages to Chromium, wide and narrow, light and dark, and leaves pictures in FOLDER
 // (KINGLET_SCREENSHOTS instead, if set). Fails on anything in the console, on a blank picture, and where a page is wider
-// than its window. Exit code 77 without Chromium.
+// than its window. Exit code 77 without Chromium
+// or playwright-core.
 import assert from 'node:assert/strict';
 import {basename, join} from 'node:path';
 import {readFileSync} from 'node:fs';
 import {pathToFileURL} from 'node:url';
 import {inflateSync} from 'node:zlib';
-import {Browser, findChromium} from '../wasm/browser.mjs';
+import {Browser, whyNoBrowser} from '../wasm/browser.mjs';
 
 // How many colours a picture has, of a PNG with 8 bits a channel whose rows are filtered or not: distinct 4-byte groups
 // of its inflated bytes tell a blank page from a drawn one.
@@ -24,13 +25,12 @@ function variety(file) {
   return seen.size;
 }
 
-const chromium = findChromium();
-if (chromium === undefined) {
-  console.log('chromium is not installed');
+if (whyNoBrowser()) {
+  console.log(whyNoBrowser());
   process.exit(77);
 }
 const [folder, ...pages] = process.argv.slice(2);
-const browser = await Browser.start(chromium);
+const browser = await Browser.start();
 for (const page of pages) {
   for (const [name, width, dark] of [['light', 900, false], ['dark', 900, true], ['narrow', 380, false]]) {
     await browser.size(width, 800, dark);

@@ -70,6 +70,21 @@ fetch_minilm() {
   return $status
 }
 
+playwright_version=1.61.0  # for Node.js 18, which Debian 12 has; later ones want 20
+
+# fetch_playwright: puts playwright-core into build/node, from where tests drive Chromium. Returns 1 where there is no
+# npm, or it cannot fetch it.
+fetch_playwright() {
+  local package=build/node/node_modules/playwright-core/package.json
+  if grep -q "\"version\": \"$playwright_version\"" $package 2>/dev/null; then
+    printf '  playwright-core %s is there\n' $playwright_version
+    return 0
+  fi
+  command -v npm >/dev/null || return 1
+  mkdir -p build/node && npm install --prefix build/node --no-save --no-package-lock --no-audit --no-fund \
+    --ignore-scripts "playwright-core@$playwright_version" </dev/null
+}
+
 # download_minilm CACHE FOLDER: makes FOLDER, whole or not at all. To be run in a subshell; exits with 1 when the
 # package cannot be had and with 2, after a message, when something else is wrong.
 download_minilm() {

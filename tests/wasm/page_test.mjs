@@ -3,13 +3,12 @@
 // KINGLET_SCREENSHOTS=FOLDER it leaves pictures there.
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
-import {Browser, findChromium} from './browser.mjs';
+import {Browser, whyNoBrowser} from './browser.mjs';
 import {assertSameBits, convert, kinglet, packageFolder, run, skipped, tinyCheckpoint} from './support.mjs';
 import {serve} from '../../platforms/wasm/demo/serve.mjs';
 
-const chromium = findChromium();
-if (chromium === undefined) {
-  skipped('the demo page in a browser', 'chromium is not installed');
+if (whyNoBrowser()) {
+  skipped('the demo page in a browser', whyNoBrowser());
   process.exit(77);
 }
 const minilm = process.env.KINGLET_MINILM;
@@ -22,7 +21,7 @@ let models = 0;
 server.on('request', (request) => models += request.url === '/model.kgl');
 const empty = await serve(packageFolder, undefined);
 const url = (of) => `http://127.0.0.1:${of.address().port}/`;
-const browser = await Browser.start(chromium);
+const browser = await Browser.start();
 
 const done = `/sentences read/.test(document.getElementById('status').textContent)`;
 const ranked = (question) => `document.getElementById('results').dataset.question === ${JSON.stringify(question)}`;

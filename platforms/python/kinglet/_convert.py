@@ -1,7 +1,6 @@
 """kinglet.convert: checkpoints to model files, by the executable that comes with the package."""
 
 import os
-import subprocess
 from typing import Iterable, Optional, Union
 
 from . import _executable
@@ -23,6 +22,8 @@ def convert(
     not say. labels: names instead of the checkpoint's. keep_fp32: patterns of matrices that stay fp32. The file appears
     whole or not at all. Raises Error with one line that says what is wrong with the checkpoint.
     """
+    import subprocess  # takes a tenth of the time in which the package is imported, and most programs only run models
+
     command = [_executable.path(), "convert", os.fspath(source), "-o", os.fspath(output), "--precision", precision]
     if task is not None:
         command += ["--task", task]

@@ -1,7 +1,7 @@
 """Where the executable that comes with the package lies."""
 
-from importlib import resources
+import os
 
 
 def path() -> str:
-    return str(resources.files(__package__).joinpath("kinglet"))
+    return os.path.join(os.path.dirname(__file__), "kinglet")

@@ -3,7 +3,8 @@
 //   node tests/bench/rivals/browser.mjs MODELS MODULES [ROUNDS]
 //
 // MODELS: what minilm.py wrote. MODULES: a node_modules folder with @huggingface/transformers (npm install
-// @huggingface/transformers@4.3.1, outside of this repository). Needs the npm package in build-wasm/npm, and Chromium.
+// @huggingface/transformers@4.3.1, outside of this repository). Needs the npm package in build-wasm/npm, and what
+// tests/wasm/browser.mjs needs.
 // Both engines get the text and give a normalised embedding. They take turns in one page, a call each, so that other load
 // on the machine meets both; every engine's least and median milliseconds are printed. transformers.js runs each of the
 // two int8 models on the build of onnxruntime-web that it ships with ("asyncify") and on the plain one. Embeddings of all
@@ -12,19 +13,18 @@ import {existsSync, readFileSync, statSync} from 'node:fs';
 import {createServer} from 'node:http';
 import {extname, join, normalize, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {Browser, findChromium} from '../../wasm/browser.mjs';
+import {Browser, whyNoBrowser} from '../../wasm/browser.mjs';
 
 const [models, modules, rounds = '40'] = process.argv.slice(2);
 const root = resolve(fileURLToPath(import.meta.url), '../../../..');
 const kinglet = join(root, 'build-wasm/npm');
-const chromium = findChromium();
 const transformers = join(modules ?? '', '@huggingface/transformers');
 if (modules === undefined || !existsSync(transformers) || !existsSync(join(models, 'done'))) {
   console.error('usage: browser.mjs MODELS MODULES [ROUNDS]: a folder by minilm.py, node_modules with transformers.js');
   process.exit(2);
 }
-if (chromium === undefined || !existsSync(join(kinglet, 'kinglet.wasm'))) {
-  console.error('browser.mjs: needs chromium, and build-wasm/npm (cmake --preset wasm && cmake --build --preset wasm)');
+if (whyNoBrowser() || !existsSync(join(kinglet, 'kinglet.wasm'))) {
+  console.error(`browser.mjs: ${whyNoBrowser() ?? 'there is no build-wasm/npm (cmake --preset wasm && cmake --build --preset wasm)'}`);
   process.exit(2);
 }
 
@@ -88,7 +88,7 @@ async function measure(wasm, text, rounds) {
 
 const version = (name) => JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8')).version;
 const text = `${'The kinglets sang in the tall trees while rain fell. '.repeat(10)}Birds like rain.`;
-const browser = await Browser.start(chromium);
+const browser = await Browser.start();
 try {
   console.log(`transformers.js ${version('@huggingface/transformers')}, onnxruntime-web ${version('onnxruntime-web')}`);
   for (const [build, [, wasm]] of Object.entries(BUILDS)) {
