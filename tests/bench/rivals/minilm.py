@@ -2,7 +2,8 @@
 
     tests/bench/rivals/minilm.py CHECKPOINT KINGLET FOLDER
 
-Makes FOLDER/minilm.kgl and two folders, `exported` and `fused`, with config, tokenizer and onnx/model_quantized.onnx.
+Makes FOLDER/minilm.kgl and two folders, `exported` and `fused`, with config, tokenizer, the modules of
+sentence-transformers and onnx/model_quantized.onnx.
 Both are quantised dynamically; `exported` in the operators that exporters write, as most models on the hub are, `fused`
 after ONNX Runtime's own tool for transformers. Needs numpy, onnx, onnxruntime and sympy.
 """
@@ -59,8 +60,11 @@ def make(checkpoint, kinglet, folder):
     for name in ("exported", "fused"):
         own = folder / name
         (own / "onnx").mkdir(parents=True, exist_ok=True)
-        for file in ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
-            shutil.copyfile(checkpoint / file, own / file)
+        for file in checkpoint.iterdir():
+            if file.is_dir():
+                shutil.copytree(file, own / file.name, dirs_exist_ok=True)
+            elif file.suffix in (".json", ".txt"):
+                shutil.copyfile(file, own / file.name)
         onnx_files.quantize(folder / f"{name}.onnx", own / "onnx/model_quantized.onnx")
     (folder / "done").write_text("")
 

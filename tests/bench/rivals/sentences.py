@@ -8,7 +8,9 @@ through all-MiniLM-L6-v2, batches of 32, one thread; and from the start of a pro
 --python: an interpreter with the package kinglet (./test makes build/python). The first run makes a virtual environment
 in WORK with numpy, onnx, onnxruntime, tokenizers. The rival tokenizes with Hugging Face's tokenizers, sorts by length
 as sentence-transformers does, pads each batch to its longest, and pools and normalises in NumPy; it runs each of the two
-int8 models of minilm.py. No torch and no transformers, nor the seconds that importing them takes, are in its start.
+int8 models of minilm.py. No torch and no transformers, nor the seconds that importing them takes, are in its start. With
+--sentence-transformers, an interpreter that has sentence-transformers and optimum[onnxruntime], the real one runs beside
+them, on its ONNX backend.
 
 Engines are processes of their own that take turns round by round, so that other load on the machine meets all of them.
 The figures are of processor time (--clock wall: of wall time), for one thread of a busy machine; best and median over
@@ -80,6 +82,17 @@ def encode(texts):
     return rows
 """
 
+SENTENCE_TRANSFORMERS = COMMON + """
+import numpy, onnxruntime
+from sentence_transformers import SentenceTransformer
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = options.inter_op_num_threads = 1
+model = SentenceTransformer(sys.argv[1], backend="onnx", device="cpu", model_kwargs={
+    "file_name": "onnx/model_quantized.onnx", "session_options": options})
+def encode(texts):
+    return model.encode(texts, batch_size=32)
+"""
+
 
 class Worker:
     def __init__(self, python, code, model, scratch):
@@ -115,6 +128,7 @@ def arguments():
     parser.add_argument("--python", required=True, type=pathlib.Path, help="an interpreter with the package kinglet")
     parser.add_argument("--texts", required=True, type=pathlib.Path, help="TSV with columns sentence1 and sentence2")
     parser.add_argument("--work", required=True, type=pathlib.Path, help="folder for the environment and the models")
+    parser.add_argument("--sentence-transformers", type=pathlib.Path, metavar="PYTHON")
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="cpu")
@@ -138,6 +152,9 @@ def main():
     engines = {"kinglet int8": (options.python.absolute(), KINGLET, folder / "minilm.kgl"),
                "ONNX Runtime int8, exported": (sys.executable, ONNXRUNTIME, folder / "exported"),
                "ONNX Runtime int8, fused": (sys.executable, ONNXRUNTIME, folder / "fused")}
+    if options.sentence_transformers:
+        engines["sentence-transformers on ONNX Runtime int8, fused"] = (
+            options.sentence_transformers.absolute(), SENTENCE_TRANSFORMERS, folder / "fused")
     workers = {name: Worker(*engine, folder) for name, engine in engines.items()}
     embeddings = {}
     for name, worker in workers.items():
