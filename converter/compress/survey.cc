@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fstream>
 #include <numeric>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/parallel.h"
@@ -123,50 +124,60 @@ class Surveyor {
     return tokens / static_cast<double>(drawn.size());
   }
 
+  // The model and its tokens in the texts, which serve all choices.
+  struct Counted {
+    convert::CheckpointFolder checkpoint;
+    convert::TokenCounts counts;
+    double seconds = 0;
+  };
+
   void count_tokens() {
-    const Json* known = work_.note("tokens");
-    if (known == nullptr) {
-      try {
-        work_.set_note("tokens", count_kept_tokens());
-      } catch (const convert::Error& error) {
-        note("the vocabulary stays", error.what());
-        return;
+    std::optional<Counted> counted;
+    for (const uint32_t min_count : kMinCounts) {
+      const std::string name = "tokens-" + std::to_string(min_count);
+      if (work_.note(name) == nullptr) {
+        try {
+          if (!counted) {
+            counted = count_all();
+          }
+          work_.set_note(name, keep_tokens(*counted, min_count, work_.path(name)));
+        } catch (const convert::Error& error) {
+          note("the vocabulary stays", error.what());
+          return;
+        }
       }
-      known = work_.note("tokens");
-    }
-    for (const Json& entry : *known) {
-      const VocabularyChoice choice = {entry["min_count"].get<uint32_t>(), entry["tokens"].get<uint32_t>(),
-                                       entry["tokenizer_bytes"].get<uint64_t>()};
-      survey_.facts.rates.vocabulary = entry["seconds"].get<double>();
+      const Json& known = *work_.note(name);
+      const VocabularyChoice choice = {min_count, known["tokens"].get<uint32_t>(),
+                                       known["tokenizer_bytes"].get<uint64_t>()};
+      survey_.facts.rates.vocabulary = known["seconds"].get<double>();
       if (choice.tokens < kFewerTokens * survey_.facts.vocabularies.back().tokens) {
         survey_.facts.vocabularies.push_back(choice);
       }
     }
   }
 
-  Json count_kept_tokens() {
+  Counted count_all() {
     options_.progress("counting tokens", 0);
-    auto begin = Clock::now();
-    const convert::TokenCounts counts =
-        convert::count_tokens(convert::read_checkpoint_folder(options_.source), options_.data,
-                              [this](double fraction) { options_.progress("counting tokens", fraction); });
-    const double counted = seconds_since(begin);
-    Json all = Json::array();
-    for (const uint32_t min_count : kMinCounts) {
-      begin = Clock::now();
-      convert::CheckpointFolder checkpoint = convert::read_checkpoint_folder(options_.source);
-      const convert::VocabularyResult result = convert::prune_vocabulary(checkpoint, counts, min_count);
-      checkpoint.tensors.clear();
-      const fs::path folder = work_.path("tokens-" + std::to_string(min_count));
-      convert::write_checkpoint_folder(checkpoint, folder);
-      const auto tokenizer = convert::compile_tokenizer(folder / checkpoint.transformer);
-      fs::remove_all(folder);
-      all.push_back({{"min_count", min_count},
-                     {"tokens", result.after},
-                     {"tokenizer_bytes", tokenizer ? tokenizer_bytes(*tokenizer) : 0},
-                     {"seconds", counted + seconds_since(begin)}});
-    }
-    return all;
+    const auto begin = Clock::now();
+    Counted counted;
+    counted.checkpoint = convert::read_checkpoint_folder(options_.source);
+    counted.counts = convert::count_tokens(counted.checkpoint, options_.data,
+                                           [this](double fraction) { options_.progress("counting tokens", fraction); });
+    counted.seconds = seconds_since(begin);
+    return counted;
+  }
+
+  Json keep_tokens(const Counted& counted, uint32_t min_count, const fs::path& folder) {
+    const auto begin = Clock::now();
+    convert::CheckpointFolder checkpoint = counted.checkpoint;
+    const convert::VocabularyResult result = convert::prune_vocabulary(checkpoint, counted.counts, min_count);
+    checkpoint.tensors.clear();
+    convert::write_checkpoint_folder(checkpoint, folder);
+    const auto tokenizer = convert::compile_tokenizer(folder / checkpoint.transformer);
+    fs::remove_all(folder);
+    return {{"tokens", result.after},
+            {"tokenizer_bytes", tokenizer ? tokenizer_bytes(*tokenizer) : 0},
+            {"seconds", counted.seconds + seconds_since(begin)}};
   }
 
   // ---- Heads and neurons ----

@@ -234,6 +234,10 @@ TokenCounts count_tokens(const CheckpointFolder& folder, const fs::path& file,
   if (compiled == nullptr) {
     refuse(tokenizer_folder.string(), ": has no tokenizer, expected one whose vocabulary can be pruned");
   }
+  if (const uint32_t rows = token_embedding(folder).shape[0]; compiled->size() > rows) {
+    refuse(tokenizer_folder.string(), ": its tokenizer has ids up to ", compiled->size() - 1,
+           ", but the token embedding has ", rows, " rows");
+  }
   Counter counter(*compiled);
   const CalibrationTexts texts = read_calibration_texts(file, true);
   TokenCounts result;
@@ -259,11 +263,6 @@ VocabularyResult prune_vocabulary(CheckpointFolder& folder, const TokenCounts& c
   const std::string source = tokenizer_folder.string();
   const LoadedTokenizer loaded = load_tokenizer(tokenizer_folder).value();
   const uint32_t before = token_embedding(folder).shape[0];
-  if (counts.counts.size() > before) {
-    refuse(source, ": its tokenizer has ids up to ", counts.counts.size() - 1, ", but the token embedding has ", before,
-           " rows");
-  }
-
   std::vector<bool> keep = counts.prompted;
   for (size_t id = 0; id < keep.size(); ++id) {
     keep[id] = keep[id] || counts.counts[id] >= std::max<uint64_t>(min_count, 1);

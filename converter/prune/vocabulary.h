@@ -34,12 +34,12 @@ struct VocabularyResult {
 };
 
 // `texts`: as calibrate/texts.h reads them; `progress` may be empty. Throws Error, by name, for checkpoints without a
-// tokenizer or with one that `convert` does not read.
+// tokenizer, with one that `convert` does not read, or with fewer rows of the token embedding than ids.
 TokenCounts count_tokens(const CheckpointFolder& folder, const std::filesystem::path& texts,
                          const std::function<void(double fraction)>& progress);
 
-// Takes the tokens that are seen fewer than `min_count` times, and not prompted, out of `folder`, as
-// read_checkpoint_folder gives it or as other passes left it: rows of the token embedding, of a decoder that is not
+// Takes the tokens that are seen fewer than `min_count` times, and not prompted, out of `folder`, which `counts` is of,
+// as read_checkpoint_folder gives it or as other passes left it: rows of the token embedding, of a decoder that is not
 // tied to it and of its bias; vocab_size and every …_token_id of the configuration; every tokenizer file. Texts all of
 // whose tokens stay become the same tokens (under new ids), so the model computes the same for them; other texts become
 // smaller pieces, and no unknown token where they had none. Nothing is written yet. Throws Error, by name, for tensors

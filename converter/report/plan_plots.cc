@@ -94,9 +94,9 @@ std::string draw_plan(const Report& report) {
     widest = std::max({widest, pass.bytes, pass.expected_bytes});
   }
   std::string out =
-      "<div class=\"wide\"><table><thead><tr><th>Plan</th><th>Pass</th><th class=\"n\">expected</th><th class=\"n\">came out</th><th "
-      "class=\"n\">expected</th><th class=\"n\">took</th><th class=\"n\">fp32</th><th class=\"n\">int8</th><th></th>"
-      "</tr></thead><tbody>\n";
+      "<div class=\"wide\"><table><thead><tr><th>Plan</th><th>Pass</th><th class=\"n\">expected</th>"
+      "<th class=\"n\">came out</th><th class=\"n\">expected</th><th class=\"n\">took</th><th class=\"n\">fp32</th>"
+      "<th class=\"n\">int8</th><th></th></tr></thead><tbody>\n";
   for (const PlannedPass& pass : report.plan) {
     const bool done = pass.seconds >= 0;
     out += "<tr><td>" + escape_html(pass.plan, 20) + "</td><td>" + escape_html(pass.name, 120) + "</td>" +

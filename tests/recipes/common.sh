@@ -70,6 +70,9 @@ figures() {
   done
 }
 
+# accuracy MODEL.kgl DATA: the number alone.
+accuracy() { "$kinglet" eval "$1" "$2" --threads "$(nproc)" | sed -n 's/^accuracy \([0-9.]*\).*/\1/p'; }
+
 # milliseconds MODEL.kgl: its best time for 32 tokens on one thread.
 milliseconds() { "$kinglet" bench "$1" --lengths 32 --json | sed 's/.*"min_ms":\([0-9.e+-]*\).*/\1/'; }
 

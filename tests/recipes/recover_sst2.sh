@@ -10,8 +10,8 @@ teacher sst2
   -o "$out/recovered-sst2" "${more[@]}"
 figures "$out/recovered-sst2" "$data/sst2/dev.tsv"
 "$kinglet" convert "$teacher" -o "$out/teacher-sst2.fp32.kgl" --precision fp32
-accuracy() { "$kinglet" eval "$1" "$data/sst2/dev.tsv" --threads "$(nproc)" | sed -n 's/^accuracy \([0-9.]*\).*/\1/p'; }
-awk -v got="$(accuracy "$out/recovered-sst2.fp32.kgl")" -v whole="$(accuracy "$out/teacher-sst2.fp32.kgl")" 'BEGIN {
+awk -v got="$(accuracy "$out/recovered-sst2.fp32.kgl" "$data/sst2/dev.tsv")" \
+  -v whole="$(accuracy "$out/teacher-sst2.fp32.kgl" "$data/sst2/dev.tsv")" 'BEGIN {
   printf "recovered: %.2f %% of the teacher (goal 98.5)\n", 100 * got / whole
   exit 100 * got / whole < 98.5
 }'

@@ -10,7 +10,7 @@ for seed in 1 2; do
   "$kinglet" finetune "$KINGLET_MINILM" --data "$train" --dev "$dev" --epochs 4 --lr 1e-4 --max-length 96 --seed $seed \
     -o "$out/sick-$seed" "${more[@]}"
   "$kinglet" convert "$out/sick-$seed" -o "$out/sick-dev.kgl" --precision fp32
-  on_dev+="$("$kinglet" eval "$out/sick-dev.kgl" "$dev" --threads "$(nproc)" | cut -d ' ' -f 2) $seed"$'\n'
+  on_dev+="$(accuracy "$out/sick-dev.kgl" "$dev") $seed"$'\n'
 done
 rm "$out/sick-dev.kgl"
 echo "accuracy on dev, and the seed:" && echo -n "$on_dev"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# AG News: frozen encoder, gradual unfreezing and everything, with their logs and pages. Wanted: gradual within 0.5 points of all.
+# AG News: frozen encoder, gradual unfreezing and everything, with their logs and pages. Wanted: gradual within 0.5
+# points of all.
 source "$(dirname "$0")/common.sh"
 minilm
 need "$data/agnews/train10k.tsv" "AG News as TSV (label, text)"

@@ -1,7 +1,6 @@
 // node show.mjs FOLDER PAGE.html…: shows pages to Chromium, wide and narrow, light and dark, and leaves pictures in FOLDER
 // (KINGLET_SCREENSHOTS instead, if set). Fails on anything in the console, on a blank picture, and where a page is wider
-// than its window. Exit code 77 without Chromium
-// or playwright-core.
+// than its window. Exit code 77 without Chromium or playwright-core.
 import assert from 'node:assert/strict';
 import {basename, join} from 'node:path';
 import {readFileSync} from 'node:fs';

@@ -1,5 +1,5 @@
-// A page of the machine's Chromium, without a window, driven by playwright-core: in build/node/node_modules, where ./test
-// puts it, or in the folder that KINGLET_NODE_MODULES names.
+// A page of the machine's Chromium, without a window, driven by playwright-core: in build/node/node_modules, where
+// ./test puts it, or in the folder that KINGLET_NODE_MODULES names.
 import {spawnSync} from 'node:child_process';
 import {createRequire} from 'node:module';
 import {fileURLToPath} from 'node:url';
@@ -32,6 +32,7 @@ export class Browser {
     const self = new Browser();
     self.browser = await playwright.chromium.launch({executablePath: program, args: ['--disable-dev-shm-usage']});
     self.page = await self.browser.newPage();
+    self.devtools = await self.page.context().newCDPSession(self.page);  // what playwright has for new pages only
     self.problems = [];  // what the page threw or wrote to its console as an error
     self.page.on('pageerror', (error) => self.problems.push(String(error.stack ?? error)));
     self.page.on('console', (message) => {
@@ -61,6 +62,8 @@ export class Browser {
 
   async size(width, height, dark = false) {
     await this.page.setViewportSize({width, height});
+    await this.devtools.send('Emulation.setDeviceMetricsOverride',
+      {width, height, deviceScaleFactor: 1, mobile: width < 600});
     await this.page.emulateMedia({colorScheme: dark ? 'dark' : 'light'});
   }
 

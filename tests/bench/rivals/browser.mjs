@@ -23,8 +23,10 @@ if (modules === undefined || !existsSync(transformers) || !existsSync(join(model
   console.error('usage: browser.mjs MODELS MODULES [ROUNDS]: a folder by minilm.py, node_modules with transformers.js');
   process.exit(2);
 }
-if (whyNoBrowser() || !existsSync(join(kinglet, 'kinglet.wasm'))) {
-  console.error(`browser.mjs: ${whyNoBrowser() ?? 'there is no build-wasm/npm (cmake --preset wasm && cmake --build --preset wasm)'}`);
+const packed = existsSync(join(kinglet, 'kinglet.wasm'));
+const missing = packed ? whyNoBrowser() : 'there is no build-wasm/npm (cmake --preset wasm && cmake --build --preset wasm)';
+if (missing) {
+  console.error(`browser.mjs: ${missing}`);
   process.exit(2);
 }
 
