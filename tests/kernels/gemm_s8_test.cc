@@ -115,10 +115,10 @@ TEST_CASE("gemm_s8: every path equals the reference below, at and above each til
 TEST_CASE("gemm_s8: products large enough for the tile unit") {
   auto random = random_engine("gemm_s8 large");
   const auto tables = tables_under_test();
-  for (const size_t m : {31, 32, 33, 48, 63, 65, 130}) {
-    for (const size_t n : {64, 70, 81, 130}) {
-      for (const size_t k : {200, 256, 259, 1030, 2060, 4104}) {
-        if ((small_scale() && random() % 16 != 0) || (k > 2000 && (m > 65 || n > 70))) {
+  for (const size_t m : {13, 14, 15, 16, 17, 31, 32, 33, 40, 48, 63, 65, 130, 259}) {
+    for (const size_t n : {64, 70, 81, 130, 1000}) {
+      for (const size_t k : {32, 64, 72, 200, 256, 259, 1030, 2060, 4104}) {
+        if ((small_scale() && random() % 16 != 0) || (k > 2000 && (m > 65 || n > 70)) || (k > 256 && n > 130)) {
           continue;
         }
         check_all(tables, make_problem(m, n, k, static_cast<Extreme>(random() % 5), random), random() % 4 != 0,

@@ -5,6 +5,6 @@ need "$data/sst2/train.tsv" "SST-2 of GLUE as TSV (label, text)"
 teacher sst2
 train=$(part "$data/sst2/train.tsv") dev=$(part "$data/sst2/dev.tsv")
 "$kinglet" distill --teacher "$teacher" --teacher-precision int8 --data "$train" --dev "$dev" \
-  --student "${STUDENT:-albert,layers=4}" --max-length 64 --batch 64 --lr 2e-4 --epochs 3 -o "$out/albert-sst2" \
-  "${more[@]}"
+  --student "${STUDENT:-albert,layers=4,embedding=384}" --max-length 64 --batch 64 --label-loss 0.3 --dropout 0 \
+  --lr 2e-4 --epochs 2 --evaluations 2 -o "$out/albert-sst2" "${more[@]}"
 figures "$out/albert-sst2" "$dev"
