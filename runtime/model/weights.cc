@@ -1,11 +1,12 @@
 // One pass: every piece that is read goes through the checksum and through the check of each tensor it belongs to
-// while it is in the cache. The loops are plain.
+// while it is in the cache.
 #include "model/weights.h"
 
 #include <algorithm>
 #include <cinttypes>
 #include <cstring>
 
+#include "cpu/cpu.h"
 #include "format/checksum.h"
 #include "format/header.h"
 #include "model/model.h"
@@ -22,39 +23,10 @@ static_assert(format::kChecksumBlock % kPiece == 0);
 
 constexpr uint8_t kMinus128 = 0x80;
 
-// Both scans take eight bytes at a time, so that they are fast before any compiler has vectorised them.
-uint64_t load8(const uint8_t* bytes) {
-  uint64_t word;
-  std::memcpy(&word, bytes, sizeof(word));
-  return word;
-}
-
-// The last word of a scan, filled up with zeros.
-uint64_t load_rest(const uint8_t* bytes, size_t size) {
-  uint64_t word = 0;
-  std::memcpy(&word, bytes, size);
-  return word;
-}
-
-// Not 0 when one of the bytes is 0x80: x has a zero byte exactly when (x - 0x01…01) & ~x & 0x80…80 is not 0.
-uint64_t minus_128_in(uint64_t word) {
-  const uint64_t x = word ^ 0x8080808080808080;
-  return (x - 0x0101010101010101) & ~x & 0x8080808080808080;
-}
-
-// Not 0 when one of the two floats has all bits of its exponent set: adding 1 there carries into the sign.
-uint64_t non_finite_in(uint64_t word) {
-  return ((word & 0x7f8000007f800000) + 0x0080000000800000) & 0x8000000080000000;
-}
-
-template <uint64_t (*test)(uint64_t)>
-bool any(const uint8_t* bytes, size_t size) {
-  uint64_t found = 0;
-  const size_t words = size / 8;
-  for (size_t i = 0; i < words; ++i) {
-    found |= test(load8(bytes + 8 * i));
-  }
-  return (found | test(load_rest(bytes + 8 * words, size % 8))) != 0;
+// Those in use; a wrong KINGLET_ISA is the session's to report.
+const kernels::Kernels& scanning_kernels() {
+  const kernels::Kernels* chosen = kernels_in_use();
+  return chosen != nullptr ? *chosen : *kernels::kernels_for(kernels::Isa::reference);
 }
 
 bool is_zero(const uint8_t* bytes, size_t size) {
@@ -75,7 +47,7 @@ struct Part {
 };
 
 kinglet_status check_s8(const Part& part, Error& error) {
-  if (!any<minus_128_in>(part.bytes, part.size)) {
+  if (!scanning_kernels().has_minus_128(reinterpret_cast<const int8_t*>(part.bytes), static_cast<size_t>(part.size))) {
     return KINGLET_OK;
   }
   const auto* at = static_cast<const uint8_t*>(std::memchr(part.bytes, kMinus128, part.size));
@@ -84,11 +56,13 @@ kinglet_status check_s8(const Part& part, Error& error) {
 }
 
 kinglet_status check_f32(const Part& part, Error& error) {
-  if (!any<non_finite_in>(part.bytes, part.size)) {
+  const auto* values = reinterpret_cast<const float*>(part.bytes);
+  const kernels::Kernels& kernels = scanning_kernels();
+  if (kernels.all_finite(values, static_cast<size_t>(part.size / 4))) {
     return KINGLET_OK;
   }
   size_t i = 0;
-  while (non_finite_in(load_rest(part.bytes + 4 * i, 4)) == 0) {
+  while (kernels.all_finite(values + i, 1)) {
     ++i;
   }
   return fail(error, KINGLET_BAD_MODEL, "tensor %u (%.160s): element %" PRIu64 " is infinite or not a number", part.id,
