@@ -3,6 +3,7 @@
 source "$(dirname "$0")/common.sh"
 need "$data/sst2/train.tsv" "SST-2 of GLUE as TSV (label, text)"
 teacher sst2
-"$kinglet" compress "$teacher" --data "$data/sst2/train.tsv" --dev "$data/sst2/dev.tsv" --budget "${BUDGET:-9MB}" \
+train=$(part "$data/sst2/train.tsv") dev=$(part "$data/sst2/dev.tsv")
+"$kinglet" compress "$teacher" --data "$train" --dev "$dev" --budget "${BUDGET:-9MB}" \
   --max-loss "${LOSS:-3%}" -o "$out/compressed-sst2.kgl" --report "$out/compressed-sst2.html"
-"$kinglet" eval "$out/compressed-sst2.kgl" "$data/sst2/dev.tsv" --threads "$(nproc)"
+"$kinglet" eval "$out/compressed-sst2.kgl" "$dev" --threads "$(nproc)"

@@ -4,14 +4,16 @@
 source "$(dirname "$0")/common.sh"
 need "$data/sst2/train.tsv" "SST-2 of GLUE as TSV (label, text)"
 teacher sst2
-"$kinglet" prune "$teacher" --target 0.35 --data "$data/sst2/train.tsv" --dev "$data/sst2/dev.tsv" -o "$out/pruned-sst2"
-"$kinglet" finetune "$out/pruned-sst2" --recover --teacher "$teacher" --data "$data/sst2/train.tsv" \
-  --dev "$data/sst2/dev.tsv" --max-length 64 --evaluations 4 --report "$out/recovered-sst2.html" \
-  -o "$out/recovered-sst2" "${more[@]}"
-figures "$out/recovered-sst2" "$data/sst2/dev.tsv"
+train=$(part "$data/sst2/train.tsv") dev=$(part "$data/sst2/dev.tsv")
+"$kinglet" prune "$teacher" --target 0.35 --data "$train" --dev "$dev" -o "$out/pruned-sst2"
+"$kinglet" finetune "$out/pruned-sst2" --recover --teacher "$teacher" --data "$train" --dev "$dev" --max-length 64 \
+  --evaluations 4 --report "$out/recovered-sst2.html" -o "$out/recovered-sst2" "${more[@]}"
+figures "$out/recovered-sst2" "$dev"
 "$kinglet" convert "$teacher" -o "$out/teacher-sst2.fp32.kgl" --precision fp32
-awk -v got="$(accuracy "$out/recovered-sst2.fp32.kgl" "$data/sst2/dev.tsv")" \
-  -v whole="$(accuracy "$out/teacher-sst2.fp32.kgl" "$data/sst2/dev.tsv")" 'BEGIN {
-  printf "recovered: %.2f %% of the teacher (goal 98.5)\n", 100 * got / whole
-  exit 100 * got / whole < 98.5
+goal=98.5
+[ -z "${KINGLET_RECIPE_ROWS:-}" ] || goal=0
+awk -v goal=$goal -v got="$(accuracy "$out/recovered-sst2.fp32.kgl" "$dev")" \
+  -v whole="$(accuracy "$out/teacher-sst2.fp32.kgl" "$dev")" 'BEGIN {
+  printf "recovered: %.2f %% of the teacher (goal %s)\n", 100 * got / whole, goal
+  exit 100 * got / whole < goal
 }'
