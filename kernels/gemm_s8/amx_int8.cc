@@ -48,8 +48,8 @@ constexpr size_t kNearBytes = 24576;  // of activations, for which outputs take 
 constexpr size_t kFewRows = 64;       // up to here nothing parted is kept
 constexpr size_t kMostRows = 256;     // of one Product
 constexpr size_t kPanelDepths = 64;   // parted depths that can be kept
-// Matrices of this size belong to models that mostly come from memory, whose weights must be asked for early.
-constexpr size_t kFarBytes = 1 << 20;
+// Models with matrices this wide both ways mostly come from memory: even few rows must ask early for their weights.
+constexpr size_t kFarWidth = 512;
 // Where the tiles' set-up pays: rows, and steps of 16 outputs × 8 k.
 constexpr size_t kFewestRows = 13;
 constexpr size_t kFewestSteps = 128;
@@ -175,7 +175,8 @@ class Product {
         depths_((row_bytes_ + kDepth - 1) / kDepth), tiles_((args.n + kTileColumns - 1) / kTileColumns),
         row_tiles_((m + kTileRows - 1) / kTileRows), parts_((row_tiles_ + kRowTiles - 1) / kRowTiles),
         turn_tiles_(keep ? kColumns : kGroups * kColumns),
-        lines_(tiles_ * column_bytes_ < kFarBytes ? 0 : (kDepthBytes / kLineBytes + parts_ - 1) / parts_) {
+        lines_(keep || (args.n >= kFarWidth && args.k >= kFarWidth) ? (kDepthBytes / kLineBytes + parts_ - 1) / parts_
+                                                                    : 0) {
     constexpr size_t kNear = kNearBytes / (kRowTiles * kTileRows * kDepth);
     const size_t blocks = keep ? 1 : (depths_ + kNear - 1) / kNear;
     block_depths_ = (depths_ + blocks - 1) / blocks;
@@ -248,10 +249,12 @@ class Product {
   }
 
   // Asks for the same depth of the next group; the parts of the rows share its lines.
-  [[gnu::noinline]] void fetch(const Piece& piece) const {
+  [[gnu::always_inline]] void fetch(const Piece& piece) const {
+#pragma GCC unroll 1
     for (int t = 0; t < kColumns; ++t) {
       const auto* line = reinterpret_cast<const char*>(weights(piece.tile + kColumns + t, piece.depth)) +
                          piece.part * lines_ * kLineBytes;
+#pragma GCC unroll 1
       for (size_t i = 0; i < lines_; ++i) {
         _mm_prefetch(line + i * kLineBytes, _MM_HINT_T1);
       }
