@@ -43,7 +43,7 @@ constexpr size_t kDepthBytes = 1024;  // 16 outputs × 64 k
 constexpr size_t kLineBytes = 64;
 constexpr size_t kSums = 4;           // tiles of sums
 constexpr size_t kUnit = 16;          // vectors of sums that are written in one go
-constexpr size_t kGroups = 8;         // of outputs that take turns
+constexpr size_t kGroups = 4;         // of outputs that take turns
 constexpr size_t kNearBytes = 24576;  // of activations, for which outputs take turns
 constexpr size_t kFewRows = 64;       // up to here nothing parted is kept
 constexpr size_t kMostRows = 256;     // of one Product
@@ -111,11 +111,11 @@ template <int kRows, int kColumns, int kSum = 0>
   _mm512_store_si512(to, even_lanes(low, high));
   _mm512_store_si512(to + 64, odd_lanes(low, high));
 }
-[[gnu::noinline]] void part_depth(const int8_t* from, size_t bytes, unsigned char* to, size_t ahead) {
+[[gnu::noinline]] void part_depth(const int8_t* from, size_t bytes, unsigned char* to, ptrdiff_t ahead) {
   if (bytes >= kDepthBytes) {
 #pragma GCC unroll 4
     for (size_t i = 0; i < kDepthBytes; i += kStepBytes) {
-      if (ahead > 0) {
+      if (ahead != 0) {
         _mm_prefetch(reinterpret_cast<const char*>(from) + ahead + i, _MM_HINT_T1);
         _mm_prefetch(reinterpret_cast<const char*>(from) + ahead + i + kLineBytes, _MM_HINT_T1);
       }
@@ -187,7 +187,7 @@ class Product {
     const TileConfig config = config_of(rows_);
     asm volatile("ldtilecfg\t%0" : : "m"(config));
     Piece piece = {.tile = 0, .depth = 0, .part = 0};
-    part(piece);
+    part(piece, after(piece), 0);
     while (piece.tile < tiles_) {
       const Piece next = after(piece);
       if (kColumns == 1 && row_tile(piece.part + 1) - row_tile(piece.part) == 3) {
@@ -212,7 +212,7 @@ class Product {
   };
 
   // The order: groups that take turns, their blocks of k, all rows, all groups.
-  Piece after(const Piece& piece) const {
+  [[gnu::noinline]] Piece after(const Piece& piece) const {
     const size_t first = piece.tile / turn_tiles_ * turn_tiles_;
     const size_t tile = piece.tile + kColumns;
     if (tile < tiles_ && tile < first + turn_tiles_) {
@@ -234,14 +234,16 @@ class Product {
     return args_.w + tile * column_bytes_ + depth * kDepthBytes;
   }
 
-  // Parts the first depth of a piece, if that is not kept.
-  [[gnu::noinline]] void part(const Piece& piece) {
+  // Parts the first depth of a piece, if that is not kept. It is the piece's depth number `done`; the same one of the
+  // piece after it is asked for.
+  [[gnu::noinline]] void part(const Piece& piece, const Piece& next, size_t done) {
     if ((keep_ && piece.part > 0) || piece.tile >= tiles_) {
       return;
     }
-    const size_t ahead = parts_ == 1 && lines_ > 0 ? kColumns * column_bytes_ : 0;
     turn_ ^= 1;
     const int8_t* from = weights(column_of(piece.tile), piece.depth);
+    const int8_t* then = weights(next.tile < tiles_ ? column_of(next.tile) : tiles_, next.depth + done);
+    const ptrdiff_t ahead = parts_ == 1 && lines_ > 0 ? then - from : 0;
     unsigned char* to = parted_[keep_ ? piece.depth : turn_];
     for (int t = 0; t < kColumns; ++t) {
       part_depth(from + t * column_bytes_, column_bytes_ - piece.depth * kDepthBytes, to + t * kDepthBytes, ahead);
@@ -273,6 +275,7 @@ class Product {
     }
     Sums& sums = sums_[block_depths_ < depths_ ? piece.tile / kColumns % kGroups : 0];
     load_sums(sums, piece);
+    const size_t first = piece.depth;
     const size_t end = depths_ - piece.depth < block_depths_ ? depths_ : piece.depth + block_depths_;
     const size_t share = (units_ + end - piece.depth - 1) / (end - piece.depth);
     while (piece.depth < end) {
@@ -282,7 +285,11 @@ class Product {
         fetch(piece);
       }
       ++piece.depth;
-      part(piece.depth < end ? piece : next);
+      if (piece.depth < end) {
+        part(piece, next, piece.depth - first);
+      } else {
+        part(next, after(next), 0);
+      }
       if (piece.depth * kDepth <= row_bytes_) {
         multiply_depth<kRows, kColumns>(a, depth * kDepth, row_bytes_, b);
       } else {
