@@ -103,14 +103,15 @@ template <int kRows, int kColumns, int kSum = 0>
   }
 }
 
-// [k/8][16][8] to [k/4][16][4]: `bytes` of one depth of a tile column; what is missing of a depth becomes 0. Asks for
-// what lies `ahead` bytes on, if that is not 0.
+// [k/8][16][8] to [k/4][16][4], 8 k.
 [[gnu::always_inline]] inline void part_step(const int8_t* from, unsigned char* to) {
   const __m512i low = _mm512_loadu_si512(from);
   const __m512i high = _mm512_loadu_si512(from + 64);
   _mm512_store_si512(to, even_lanes(low, high));
   _mm512_store_si512(to + 64, odd_lanes(low, high));
 }
+// `bytes` of one depth of a tile column; what is missing of a depth becomes 0. Asks for what lies `ahead` bytes on, if
+// that is not 0.
 [[gnu::noinline]] void part_depth(const int8_t* from, size_t bytes, unsigned char* to, ptrdiff_t ahead) {
   if (bytes >= kDepthBytes) {
 #pragma GCC unroll 4
@@ -187,15 +188,17 @@ class Product {
     const TileConfig config = config_of(rows_);
     asm volatile("ldtilecfg\t%0" : : "m"(config));
     Piece piece = {.tile = 0, .depth = 0, .part = 0};
-    part(piece, after(piece), 0);
+    Piece next = after(piece);
+    part(piece, next, 0);
     while (piece.tile < tiles_) {
-      const Piece next = after(piece);
+      const Piece then = after(next);
       if (kColumns == 1 && row_tile(piece.part + 1) - row_tile(piece.part) == 3) {
-        multiply_piece<3>(piece, next);
+        multiply_piece<3>(piece, next, then);
       } else {
-        multiply_piece<kRowTiles>(piece, next);
+        multiply_piece<kRowTiles>(piece, next, then);
       }
       piece = next;
+      next = then;
     }
     write(units_);
     asm volatile("tilerelease");
@@ -212,7 +215,7 @@ class Product {
   };
 
   // The order: groups that take turns, their blocks of k, all rows, all groups.
-  [[gnu::noinline]] Piece after(const Piece& piece) const {
+  Piece after(const Piece& piece) const {
     const size_t first = piece.tile / turn_tiles_ * turn_tiles_;
     const size_t tile = piece.tile + kColumns;
     if (tile < tiles_ && tile < first + turn_tiles_) {
@@ -264,7 +267,7 @@ class Product {
   }
 
   template <int kRows>
-  [[gnu::noinline]] void multiply_piece(Piece piece, const Piece& next) {
+  [[gnu::noinline]] void multiply_piece(Piece piece, const Piece& next, const Piece& then) {
     const unsigned char* a[kSums];
     const unsigned char* last[kSums];
     size_t rows[kSums];
@@ -288,7 +291,7 @@ class Product {
       if (piece.depth < end) {
         part(piece, next, piece.depth - first);
       } else {
-        part(next, after(next), 0);
+        part(next, then, 0);
       }
       if (piece.depth * kDepth <= row_bytes_) {
         multiply_depth<kRows, kColumns>(a, depth * kDepth, row_bytes_, b);

@@ -1,5 +1,5 @@
 // The lanes and the finish of the checksum. Two lanes per vector where every processor of a family has them, by hand, for
-// gcc 12 keeps eight scalar lanes, which take two and a half times as long.
+// gcc 12 keeps eight scalar lanes, which take nearly twice as long.
 #include "format/checksum.h"
 
 #include <bit>
