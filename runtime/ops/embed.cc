@@ -58,49 +58,67 @@ bool first_fills(const fmt::Model& model, const fmt::Embed& op, uint32_t width) 
          first.index() != fmt::EmbedIndex::next_token && first.index() != fmt::EmbedIndex::previous_token;
 }
 
-}  // namespace
-
-void run_embed(const Run& run, const Block& block, const Step& step) {
-  const Slot& slot = run.plan->slot(step.out);
-  float* out = rows_of(run, block, step.out);
-  const bool fills = first_fills(run.model->table(), *step.embed, slot.width);
+// Adds a row of one table to each row of the block, or sets the rows to them. False when a row cannot be read.
+bool add_table(const Run& run, const Block& block, const fmt::EmbedTable& entry, bool add, float* out, size_t stride) {
+  const Model& model = *run.model;
+  const fmt::Tensor* tensor = model.table().tensors()->Get(entry.table());
+  const Table table = {tensor, tensor->shape()->Get(1)};
+  const bool reads = reads_tokens(entry);
+  const auto* mapped = reads ? nullptr : static_cast<const uint8_t*>(model.tensor(entry.table()));
+  const auto* scales =
+      table.s8() ? static_cast<const float*>(model.tensor(static_cast<uint32_t>(entry.scale()))) : nullptr;
+  kernels::EmbedRow embed = {.row = block.work,
+                             .s8 = table.s8(),
+                             .tile = table.tile(),
+                             .scale = 1.0f,
+                             .add = add,
+                             .out = out + entry.column(),
+                             .n = static_cast<size_t>(table.width)};
+  const uint64_t span = table.span();
+  Error error;
   uint32_t sequence = 0;
-  for (uint32_t row = block.begin; row < block.end; ++row, out += slot.stride()) {
+  for (uint32_t row = block.begin; row < block.end; ++row, embed.out += stride) {
     while (row >= run.batch.begin[sequence + 1]) {
       ++sequence;
     }
-    bool add = !fills;
-    if (!fills) {
-      std::memset(out, 0, slot.stride() * sizeof(float));
+    const uint64_t index = row_index(run.batch, entry, row, sequence);
+    if (index == kNoRow) {
+      continue;
     }
+    if (reads) {
+      if (model.read_tensor(entry.table(), table.offset(index), block.work, span, error) != KINGLET_OK) {
+        return false;
+      }
+    } else {
+      embed.row = mapped + table.offset(index);
+    }
+    if (scales != nullptr) {
+      embed.scale = scales[index];
+    }
+    run.kernels->embed_row(embed);
+  }
+  return true;
+}
+
+}  // namespace
+
+void run_embed(const Run& run, const Block& block, const Step& step) {
+  constexpr uint32_t kRows = 16;  // that stay in the first-level cache
+  const Slot& slot = run.plan->slot(step.out);
+  const bool fills = first_fills(run.model->table(), *step.embed, slot.width);
+  Block part = block;
+  for (; part.begin < block.end; part.begin = part.end) {
+    part.end = block.end - part.begin < kRows ? block.end : part.begin + kRows;
+    float* const rows = rows_of(run, part, step.out);
+    if (!fills) {
+      std::memset(rows, 0, part.rows() * slot.stride() * sizeof(float));
+    }
+    bool add = !fills;
     for (const fmt::EmbedTable* entry : *step.embed->tables()) {
-      const fmt::Tensor* tensor = run.model->table().tensors()->Get(entry->table());
-      const Table table = {tensor, tensor->shape()->Get(1)};
-      const uint64_t index = row_index(run.batch, *entry, row, sequence);
-      if (index == kNoRow) {
-        continue;
+      if (!add_table(run, part, *entry, add, rows, slot.stride())) {
+        run.report(Failure::io);
+        return;
       }
-      const void* data = nullptr;
-      if (reads_tokens(*entry)) {
-        Error error;
-        if (run.model->read_tensor(entry->table(), table.offset(index), block.work, table.span(), error) !=
-            KINGLET_OK) {
-          run.report(Failure::io);
-          return;
-        }
-        data = block.work;
-      } else {
-        data = static_cast<const uint8_t*>(run.model->tensor(entry->table())) + table.offset(index);
-      }
-      const float* scales =
-          table.s8() ? static_cast<const float*>(run.model->tensor(static_cast<uint32_t>(entry->scale()))) : nullptr;
-      run.kernels->embed_row({.row = data,
-                              .s8 = table.s8(),
-                              .tile = table.tile(),
-                              .scale = scales != nullptr ? scales[index] : 1.0f,
-                              .add = add,
-                              .out = out + entry->column(),
-                              .n = static_cast<size_t>(table.width)});
       add = true;
     }
   }
