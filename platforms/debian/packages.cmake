@@ -31,7 +31,7 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 
 # dpkg-shlibdeps knows nothing of a foreign processor's libraries. These are Debian 12's, which the build is made with.
-set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "libc6 (>= 2.36), libgcc-s1 (>= 12), libstdc++6 (>= 12)")
+set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "libc6 (>= 2.36)")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS "libc6 (>= 2.36)")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libkinglet (= ${PROJECT_VERSION}-1)")
 if(kinglet_with_xnnpack)
