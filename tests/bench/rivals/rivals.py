@@ -8,11 +8,14 @@ The first run makes a virtual environment in WORK and installs the engines from 
 fp32 outputs of all engines must agree within 1e-3 of their scale before anything is timed. Engines take turns round by
 round, so that other load on the machine meets all of them; each turn runs a cell for at least --slice seconds, at least
 once. The table gives the least and the median milliseconds of a call over all rounds, and how many times faster
-kinglet's int8 is (by least times). With --texts FILE.tsv, sentences of mixed lengths in batches of 32: kinglet runs
+kinglet's int8 is (by least times); for single texts also the limit that `kinglet bench` finds, the lesser of one run
+before the cell and one after it, and which share of it kinglet and the fastest rival reach. With --texts FILE.tsv, sentences of mixed lengths in batches of 32: kinglet runs
 them ragged, LiteRT (XNNPACK) text by text, the others padded to the longest of the batch."""
 
 import argparse
+import json
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -101,14 +104,23 @@ def measure(options, candidates, call):
     return {name: (min(t), sorted(t)[len(t) // 2]) for name, t in times.items()}
 
 
+def limit_ms(options, shape, threads, length):
+    """What the machine allows at this moment, for one text."""
+    done = subprocess.run([options.kinglet, "bench", "--shape", shape, "--lengths", str(length), "--threads",
+                           str(threads), "--json"], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)["results"][0]["limit_ms"]
+
+
 def markdown(names, rows):
-    lines = ["| model | threads | input | " + " | ".join(names) + " | int8 kinglet ahead of the fastest rival |",
-             "|---|---|---|" + "---|" * (len(names) + 1)]
-    for (shape, threads, cell), result in rows:
+    lines = ["| model | threads | input | " + " | ".join(names) +
+             " | int8 kinglet ahead of the fastest rival | limit | of it kinglet | the fastest rival |",
+             "|---|---|---|" + "---|" * (len(names) + 4)]
+    for (shape, threads, cell), result, limit in rows:
         own = result["kinglet int8"][0]
         best = min(value[0] for name, value in result.items() if name != "kinglet int8")
         cells = [f"{result[n][0]:.2f} ({result[n][1]:.2f})" if n in result else "" for n in names]
-        lines.append(f"| {shape} | {threads} | {cell} | " + " | ".join(cells) + f" | {best / own:.2f}× |")
+        shares = f"{limit:.2f} | {limit / own:.2f} | {limit / best:.2f}" if limit is not None else "| |"
+        lines.append(f"| {shape} | {threads} | {cell} | " + " | ".join(cells) + f" | {best / own:.2f}× | {shares} |")
     return "\n".join(lines) + "\n"
 
 
@@ -117,7 +129,7 @@ def svg(names, rows):
     colors = ["#c2410c", "#1d4ed8", "#93c5fd", "#15803d", "#86efac", "#6d28d9", "#c4b5fd", "#a16207", "#fde047"]
     bar, gap, left, scale = 12, 14, 230, 90
     parts, y = [], 40
-    for (shape, threads, cell), result in rows:
+    for (shape, threads, cell), result, _ in rows:
         parts.append(f'<text x="4" y="{y + 10}">{shape}, {cell}, {threads} thread{"s" if threads > 1 else ""}</text>')
         own = result["kinglet int8"][0]
         for name, color in zip(names, colors):
@@ -159,8 +171,10 @@ def main():
 
             for length in map(int, options.lengths.split(",")):
                 ids = np.random.default_rng(5).integers(5, 30000, (1, length))
+                before = limit_ms(options, shape, threads, length)
                 result = measure(options, candidates, lambda engine: run(engine, ids, np.array([length])))
-                rows.append(((shape, threads, f"length {length}"), result))
+                limit = min(before, limit_ms(options, shape, threads, length))
+                rows.append(((shape, threads, f"length {length}"), result, limit))
                 print(markdown(names, rows[-1:]), file=sys.stderr)
             candidates["kinglet int8"] = engines.Kinglet(files, "int8", threads, 512, 32)
             for path in options.texts:
@@ -168,7 +182,7 @@ def main():
                 share = sum(lengths.sum() for _, lengths in batches) / sum(ids.size for ids, _ in batches)
                 result = measure(options, candidates, lambda engine: [run(engine, *batch) for batch in batches])
                 rows.append(((shape, threads, f"{path.parent.name} {path.stem}, {len(batches)} × 32, "
-                              f"{share:.0%} not padding"), result))
+                              f"{share:.0%} not padding"), result, None))
                 print(markdown(names, rows[-1:]), file=sys.stderr)
     table = f"Milliseconds ({options.clock} clock): least (median).\n\n" + markdown(names, rows)
     print(table)
