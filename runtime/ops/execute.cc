@@ -19,50 +19,82 @@ void run_quantize(const Run& run, const Block& block, const Step& step) {
   }
 }
 
+// A part of n columns: whole tiles of 16, but for the last.
+struct Columns {
+  Columns(const Block& block, size_t n)
+      : begin(at(block.part, block.parts, n)), end(at(block.part + 1, block.parts, n)) {}
+
+  static size_t at(size_t part, size_t parts, size_t n) {
+    const size_t column = (n + 15) / 16 * part / parts * 16;
+    return column < n ? column : n;
+  }
+  size_t count() const { return end - begin; }
+
+  size_t begin, end;
+};
+
 void run_gemm_s8(const Run& run, const Block& block, const Step& step) {
+  const Weights& weights = step.weights;
+  const Columns columns(block, weights.n);
+  if (columns.count() == 0) {
+    return;
+  }
   const QuantizedRows in = quantized_of(run, block, step.in);
   run.kernels->gemm_s8({.a = in.data,
-                        .w = static_cast<const int8_t*>(step.weights.w),
+                        .w = static_cast<const int8_t*>(weights.w) + columns.begin * kernels::round_up(weights.k, 8),
                         .m = block.rows(),
-                        .n = step.weights.n,
-                        .k = step.weights.k,
+                        .n = columns.count(),
+                        .k = weights.k,
                         .row_scale = in.scale,
                         .zero_point = in.zero_point,
-                        .column_scale = step.weights.scale,
-                        .column_sum = step.weights.column_sum,
-                        .bias = step.weights.bias,
-                        .out = rows_of(run, block, step.out),
+                        .column_scale = weights.scale + columns.begin,
+                        .column_sum = weights.column_sum + columns.begin,
+                        .bias = weights.bias != nullptr ? weights.bias + columns.begin : nullptr,
+                        .out = rows_of(run, block, step.out) + columns.begin,
                         .out_stride = run.plan->slot(step.out).stride()});
 }
 
 void run_gemm_f32(const Run& run, const Block& block, const Step& step) {
+  const Weights& weights = step.weights;
+  const Columns columns(block, weights.n);
+  if (columns.count() == 0) {
+    return;
+  }
   run.kernels->gemm_f32({.a = rows_of(run, block, step.in),
                          .a_stride = run.plan->slot(step.in).stride(),
-                         .w = static_cast<const float*>(step.weights.w),
+                         .w = static_cast<const float*>(weights.w) + columns.begin * weights.k,
                          .m = block.rows(),
-                         .n = step.weights.n,
-                         .k = step.weights.k,
-                         .bias = step.weights.bias,
-                         .out = rows_of(run, block, step.out),
+                         .n = columns.count(),
+                         .k = weights.k,
+                         .bias = weights.bias != nullptr ? weights.bias + columns.begin : nullptr,
+                         .out = rows_of(run, block, step.out) + columns.begin,
                          .out_stride = run.plan->slot(step.out).stride()});
 }
 
 void run_activate(const Run& run, const Block& block, const Step& step) {
   const Slot& slot = run.plan->slot(step.out);
+  const Columns columns(block, slot.width);
+  if (columns.count() == 0) {
+    return;
+  }
   run.kernels->activate({.function = step.activation,
                          .fast = step.fast,
-                         .x = rows_of(run, block, step.out),
+                         .x = rows_of(run, block, step.out) + columns.begin,
                          .m = block.rows(),
-                         .n = slot.width,
+                         .n = columns.count(),
                          .stride = slot.stride()});
 }
 
 void run_multiply(const Run& run, const Block& block, const Step& step) {
   const Slot& slot = run.plan->slot(step.out);
-  run.kernels->multiply({.a = rows_of(run, block, step.out),
-                         .b = rows_of(run, block, step.in2),
+  const Columns columns(block, slot.width);
+  if (columns.count() == 0) {
+    return;
+  }
+  run.kernels->multiply({.a = rows_of(run, block, step.out) + columns.begin,
+                         .b = rows_of(run, block, step.in2) + columns.begin,
                          .m = block.rows(),
-                         .n = slot.width,
+                         .n = columns.count(),
                          .a_stride = slot.stride(),
                          .b_stride = run.plan->slot(step.in2).stride()});
 }
@@ -110,15 +142,19 @@ void run_normalize(const Run& run, const Block& block, const Step& step) {
 
 float* rows_of(const Run& run, const Block& block, uint32_t id) {
   const Slot& slot = run.plan->slot(id);
-  return slot.local ? reinterpret_cast<float*>(block.locals + slot.offset)
+  return slot.local ? reinterpret_cast<float*>(block.locals + block.sharers * slot.offset) +
+                          (block.begin - block.first) * slot.stride()
                     : arena_rows(run, id) + block.begin * slot.stride();
 }
 
 QuantizedRows quantized_of(const Run& run, const Block& block, uint32_t id) {
   // Quantised rows are shared inside a stage only, so their slots are always local.
-  uint8_t* base = block.locals + run.plan->slot(id).offset;
+  const Slot& slot = run.plan->slot(id);
+  uint8_t* base = block.locals + block.sharers * slot.offset;
   const size_t numbers = kernels::round_up(block.capacity * sizeof(float), 64);
-  return {reinterpret_cast<float*>(base), reinterpret_cast<int32_t*>(base + numbers), base + 2 * numbers};
+  const uint32_t row = block.begin - block.first;
+  return {reinterpret_cast<float*>(base) + row, reinterpret_cast<int32_t*>(base + numbers) + row,
+          base + 2 * numbers + kernels::activation_offset(run.kernels->layout, slot.width, row, 0)};
 }
 
 void run_step(const Run& run, const Block& block, const Step& step) {

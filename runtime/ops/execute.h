@@ -40,10 +40,14 @@ struct Run {
   }
 };
 
-// What one thread computes with: rows [begin, end) of a stage, and its scratch.
+// What one thread computes with: rows [begin, end) of a stage, and its scratch. Of a block that threads share, these
+// are rows of its own, whole groups of the layout, or all rows and a part of the columns.
 struct Block {
   uint32_t begin = 0, end = 0;
-  uint32_t capacity = 0;  // the stage's block_rows: quantised slots are laid out for it
+  uint32_t first = 0;     // the row with which the block, hence its scratch, begins
+  uint32_t capacity = 0;  // rows that the scratch is laid out for
+  uint32_t sharers = 1;   // threads whose scratch the block takes
+  uint32_t part = 0, parts = 1;  // of the columns
   uint8_t* locals = nullptr;
   uint8_t* work = nullptr;
 

@@ -55,11 +55,19 @@ uint64_t place_slots(Buffer<Slot>& slots, uint32_t count, Buffer<uint32_t>& orde
   return total;
 }
 
-struct Life {
-  uint32_t first, last;
-};
-
 }  // namespace
+
+// Threads that share a block are not all at the same step: its slots live from join to join.
+Plan::Life Plan::life_in_block(const Slot& slot) const {
+  Life life = {slot.first_step, slot.last_step};
+  while (capacity_.threads > 1 && !steps_[life.first].joins) {
+    --life.first;
+  }
+  while (capacity_.threads > 1 && life.last + 1 < step_count_ && !steps_[life.last + 1].joins) {
+    ++life.last;
+  }
+  return life;
+}
 
 uint64_t Plan::slot_bytes(const Slot& slot, uint64_t rows) const {
   uint64_t bytes = 0;
@@ -95,9 +103,7 @@ uint32_t Plan::fit_block(Buffer<uint32_t>& order, const Stage& stage, uint64_t m
         slots_, slot_count_, order,
         [&](const Slot& slot) { return slot.local && slot.first_step >= first && slot.first_step <= last; },
         [&](const Slot& slot) { return slot_bytes(slot, rows); },
-        [](const Slot& slot) {
-          return Life{slot.first_step, slot.last_step};
-        });
+        [&](const Slot& slot) { return life_in_block(slot); });
     if (*bytes <= most_bytes || rows <= kLeastBlockRows) {
       return static_cast<uint32_t>(rows);
     }
@@ -107,9 +113,20 @@ uint32_t Plan::fit_block(Buffer<uint32_t>& order, const Stage& stage, uint64_t m
   }
 }
 
+// What the products of a stage read.
+uint64_t Plan::weight_bytes(const Stage& stage) const {
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < stage.step_count; ++i) {
+    const Step& step = steps_[stage.first_step + i];
+    const uint64_t count = uint64_t{step.weights.n} * step.weights.k;
+    bytes += step.kind == StepKind::gemm_s8 ? count : step.kind == StepKind::gemm_f32 ? count * sizeof(float) : 0;
+  }
+  return bytes;
+}
+
 // Blocks whose scratch fits half of the second-level cache. A unit as fast as AMX waits for weights, though: it gets
-// longer blocks where short ones would read more of the weights again than long ones put out of that cache and read back.
-// Returns the bytes of the scratch.
+// longer blocks where short ones would read more of the weights again than long ones put out of that cache and read
+// back. Returns the bytes of the scratch.
 uint64_t Plan::choose_block_rows(Buffer<uint32_t>& order, Stage& stage) {
   uint64_t bytes = 0;
   const uint64_t rows = capacity_.rows(stage.extent);
@@ -118,12 +135,7 @@ uint64_t Plan::choose_block_rows(Buffer<uint32_t>& order, Stage& stage) {
   if (kernels_->isa != kernels::Isa::amx_int8 || rows <= stage.block_rows) {
     return bytes;
   }
-  uint64_t weights = 0;
-  for (uint32_t i = 0; i < stage.step_count; ++i) {
-    const Step& step = steps_[stage.first_step + i];
-    weights += step.kind == StepKind::gemm_s8 ? uint64_t{step.weights.n} * step.weights.k : 0;
-  }
-  const uint64_t again = (rows - 1) / stage.block_rows * weights;
+  const uint64_t again = (rows - 1) / stage.block_rows * weight_bytes(stage);
   stage.block_rows = fit_block(order, stage, 2 * kMostBlockRows, 4 * l2_cache_bytes(), &bytes);
   if (again <= 2 * bytes) {
     stage.block_rows = fit_short();
@@ -138,8 +150,14 @@ kinglet_status Plan::place(Error& error) {
   }
   local_bytes_ = work_bytes_ = 0;
   for (uint32_t i = 0; i < stage_count_; ++i) {
-    const uint64_t bytes = choose_block_rows(order, stages_[i]);
+    Stage& stage = stages_[i];
+    const uint64_t bytes = choose_block_rows(order, stage);
     local_bytes_ = bytes > local_bytes_ ? bytes : local_bytes_;
+    if (capacity_.threads > 1) {
+      const uint64_t most = uint64_t{stage.block_rows} * capacity_.threads;
+      const uint64_t cheap = weight_bytes(stage) / capacity_.shared_row_cost;
+      stage.shared_rows = static_cast<uint32_t>(cheap < most ? cheap : most);
+    }
   }
   for (uint32_t i = 0; i < step_count_; ++i) {
     work_bytes_ = steps_[i].work_bytes > work_bytes_ ? steps_[i].work_bytes : work_bytes_;
@@ -210,7 +228,7 @@ kinglet_status Plan::build(const Model& model, const kernels::Kernels& kernels, 
   }
   KINGLET_TRY(plan_outputs(model, error));
   group();
-  share_quantized();
+  mark_joins();
   measure_lifetimes();
   return place(error);
 }

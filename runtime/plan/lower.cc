@@ -202,6 +202,25 @@ Step& Plan::add_step(StepKind kind) {
   return step;
 }
 
+// The slot of quantised rows of `in`. Queries, keys and values are quantised from the same rows: that is done once,
+// among products that follow one another, hence inside a stage.
+uint32_t Plan::quantized(uint32_t in, const float* input_scale, uint32_t width, Extent extent) {
+  for (uint32_t i = step_count_; i-- > 0 && steps_[i].out != in;) {
+    const Step& step = steps_[i];
+    if (step.kind == StepKind::quantize && step.in == in && step.input_scale == input_scale) {
+      return step.out;
+    }
+    if (step.kind != StepKind::quantize && step.kind != StepKind::gemm_s8 && step.kind != StepKind::activate) {
+      break;
+    }
+  }
+  Step& step = add_step(StepKind::quantize);
+  step.in = in;
+  step.input_scale = input_scale;
+  step.out = add_slot(SlotKind::quantized, extent, width);
+  return step.out;
+}
+
 // Adds the steps of out = activation(in·Wᵀ + b) and returns the slot of out, which is made when `out` is kNone.
 uint32_t Plan::lower_linear(const Model& model, uint32_t in, uint32_t matrix_id, fmt::Activation activation,
                             uint32_t out, Extent extent) {
@@ -212,11 +231,7 @@ uint32_t Plan::lower_linear(const Model& model, uint32_t in, uint32_t matrix_id,
   }
   const bool s8 = is_s8(model, matrix);
   if (s8) {
-    Step& quantize = add_step(StepKind::quantize);
-    quantize.in = in;
-    quantize.input_scale = floats(model, matrix.input_scale());
-    quantize.out = add_slot(SlotKind::quantized, extent, weights.k);
-    in = quantize.out;
+    in = quantized(in, floats(model, matrix.input_scale()), weights.k, extent);
   }
   Step& gemm = add_step(s8 ? StepKind::gemm_s8 : use_xnnpack_ ? StepKind::xnnpack : StepKind::gemm_f32);
   gemm.in = in;

@@ -21,12 +21,17 @@ inline constexpr uint32_t kNone = UINT32_MAX;
 // Queries of one head that attention takes at a time: their scores stay in the first-level cache.
 inline constexpr uint32_t kQueryRows = 24;
 
+// A row of a block that threads share costs, on its way between their caches, what so many bytes of weights cost to be
+// read once more. Measured with two threads of a Xeon (ARCHITECTURE.md, "Threads").
+inline constexpr uint32_t kSharedRowCost = 160 << 10;
+
 // What a session is made for.
 struct Capacity {
   uint32_t sequences = 1;
   uint32_t max_length = 1;  // tokens per sequence
   uint32_t threads = 1;
   bool raw_outputs = false;
+  uint32_t shared_row_cost = kSharedRowCost;
 
   uint64_t tokens() const { return uint64_t{sequences} * max_length; }
   uint64_t rows(fmt::Extent extent) const { return extent == fmt::Extent::tokens ? tokens() : sequences; }
@@ -97,6 +102,10 @@ struct Step {
   kernels::PoolFunction pool = kernels::PoolFunction::first;
   uint32_t xnnpack = kNone;              // index of the prepared operator
   uint64_t work_bytes = 0;               // scratch that the step needs beside its slots
+  // In a block that threads share: whether they divide the step's columns, or else its rows; whether all of them must
+  // have finished the step before.
+  bool by_columns = false;
+  bool joins = true;
 };
 
 enum class StageKind : uint8_t {
@@ -110,6 +119,9 @@ struct Stage {
   fmt::Extent extent = fmt::Extent::tokens;
   uint32_t first_step = 0, step_count = 0;
   uint32_t block_rows = 0;  // the most rows of one item
+  // Up to so many rows, threads share one block and divide the columns of the products, so that each weight is read by
+  // one of them only.
+  uint32_t shared_rows = 0;
 };
 
 // An output of the model that the session keeps.
@@ -144,9 +156,9 @@ class Plan {
   size_t step_count() const { return step_count_; }
   size_t stage_count() const { return stage_count_; }
   uint64_t arena_bytes() const { return arena_bytes_; }
-  // Per thread: the slots of one block, then what attention and embedding need for themselves.
-  uint64_t scratch_bytes() const { return local_bytes_ + work_bytes_; }
+  // Per thread: the slots of one block, and what attention and embedding need for themselves.
   uint64_t local_bytes() const { return local_bytes_; }
+  uint64_t work_bytes() const { return work_bytes_; }
   uint64_t result_bytes() const { return result_bytes_; }
   // Parallel to the model's outputs; slot kNone where the session does not compute one.
   const Buffer<PlannedOutput>& outputs() const { return outputs_; }
@@ -162,6 +174,7 @@ class Plan {
   kinglet_status lower(const Model& model, Error& error);
   bool mark_needed(const Model& model, Buffer<uint8_t>* needed);
   void lower_op(const Model& model, const fmt::Step& step);
+  uint32_t quantized(uint32_t in, const float* input_scale, uint32_t width, fmt::Extent extent);
   uint32_t lower_linear(const Model& model, uint32_t in, uint32_t matrix, fmt::Activation activation, uint32_t out,
                         fmt::Extent extent);
   void lower_attention(const Model& model, const fmt::Attention& op);
@@ -171,12 +184,17 @@ class Plan {
   Step& add_step(StepKind kind);
   // stages.cc
   void group();
-  void share_quantized();
+  void mark_joins();
   void measure_lifetimes();
   // layout.cc
+  struct Life {
+    uint32_t first, last;
+  };
+  Life life_in_block(const Slot& slot) const;
   kinglet_status place(Error& error);
   uint32_t fit_block(Buffer<uint32_t>& order, const Stage& stage, uint64_t most_rows, uint64_t most_bytes,
                      uint64_t* bytes);
+  uint64_t weight_bytes(const Stage& stage) const;
   uint64_t choose_block_rows(Buffer<uint32_t>& order, Stage& stage);
   kinglet_status plan_outputs(const Model& model, Error& error);
 

@@ -1,4 +1,4 @@
-// Groups steps into stages, shares quantised rows inside a stage, and finds how long each slot lives.
+// Groups steps into stages, and finds how long each slot lives.
 #include "plan/plan.h"
 
 namespace kinglet {
@@ -57,40 +57,22 @@ void Plan::group() {
   }
 }
 
-// Queries, keys and values are quantised from the same rows: do it once. Rows are written once, so equal input and
-// scale mean equal bytes.
-void Plan::share_quantized() {
-  for (uint32_t i = 0; i < step_count_; ++i) {
-    if (steps_[i].kind != StepKind::quantize) {
-      continue;
+// Where threads that share a block divide it otherwise than in the step before.
+void Plan::mark_joins() {
+  for (uint32_t i = 1; i < step_count_; ++i) {
+    Step& step = steps_[i];
+    const bool fresh = step_stages_[i] != step_stages_[i - 1];
+    switch (step.kind) {
+      case StepKind::gemm_s8:
+      case StepKind::gemm_f32: step.by_columns = true; break;
+      // Number by number: as the step before, which mostly was the product.
+      case StepKind::activate:
+      case StepKind::multiply: step.by_columns = !fresh && steps_[i - 1].by_columns; break;
+      default: step.by_columns = false;
     }
-    for (uint32_t j = stages_[step_stages_[i]].first_step; j < i; ++j) {
-      const Step& earlier = steps_[j];
-      if (earlier.kind != StepKind::quantize || earlier.in != steps_[i].in ||
-          earlier.input_scale != steps_[i].input_scale || earlier.out == kNone) {
-        continue;
-      }
-      steps_[i + 1].in = earlier.out;  // a quantize is always followed by its product
-      steps_[i].out = kNone;
-      break;
-    }
+    // What an int8 product reads was quantised row by row; an fp32 product may read another product's columns.
+    step.joins = fresh || step.by_columns != steps_[i - 1].by_columns || step.kind == StepKind::gemm_f32;
   }
-  // Drop the steps that were replaced.
-  uint32_t kept = 0;
-  for (uint32_t s = 0; s < stage_count_; ++s) {
-    Stage& stage = stages_[s];
-    const uint32_t first = stage.first_step;
-    const uint32_t end = first + stage.step_count;
-    stage.first_step = kept;
-    for (uint32_t i = first; i < end; ++i) {
-      if (steps_[i].out != kNone) {
-        step_stages_[kept] = s;
-        steps_[kept++] = steps_[i];
-      }
-    }
-    stage.step_count = kept - stage.first_step;
-  }
-  step_count_ = kept;
 }
 
 void Plan::measure_lifetimes() {

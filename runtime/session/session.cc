@@ -10,17 +10,6 @@ namespace {
 
 constexpr uint32_t kMostSequences = 65'536;
 constexpr uint64_t kMostTokens = uint64_t{1} << 24;
-// Rows below which splitting a block between threads costs more than it gains.
-constexpr uint32_t kLeastRowsPerItem = 4;
-
-// Rows per item of a stage: blocks that fit the cache, as many for every thread, all about equally long.
-uint32_t rows_per_item(uint32_t rows, uint32_t block_rows, uint32_t threads) {
-  uint32_t items = (rows + block_rows - 1) / block_rows;
-  if (threads > 1 && rows > kLeastRowsPerItem) {
-    items = (items + threads - 1) / threads * threads;
-  }
-  return (rows + items - 1) / items;
-}
 
 kinglet_status find_prompt(const fmt::Model& table, const char* name, std::string_view* out, Error& error) {
   *out = {};
@@ -47,13 +36,15 @@ kinglet_status find_prompt(const fmt::Model& table, const char* name, std::strin
 
 }  // namespace
 
-kinglet_status Session::create(const Model& model, const kinglet_session_options& options, Error& error) {
+kinglet_status Session::create(const Model& model, const kinglet_session_options& options, Error& error,
+                               uint32_t shared_row_cost) {
   model_ = &model;
   const fmt::Model& table = model.table();
   Capacity capacity;
   capacity.sequences = options.batch == 0 ? 1 : options.batch;
   capacity.max_length = options.max_length == 0 ? table.max_length() : options.max_length;
   capacity.raw_outputs = options.raw_outputs != 0;
+  capacity.shared_row_cost = shared_row_cost;
   if (capacity.max_length > table.max_length()) {
     return fail(error, KINGLET_INVALID_ARGUMENT, "max_length: %u is more than the model's limit of %u tokens",
                 capacity.max_length, table.max_length());
@@ -92,7 +83,8 @@ kinglet_status Session::create(const Model& model, const kinglet_session_options
 kinglet_status Session::allocate(Error& error) {
   const Capacity& capacity = plan_.capacity();
   const uint64_t tokens = capacity.tokens();
-  const uint64_t bytes[] = {plan_.arena_bytes(), plan_.scratch_bytes() * capacity.threads, plan_.result_bytes()};
+  const uint64_t scratch_bytes = (plan_.local_bytes() + plan_.work_bytes()) * capacity.threads;
+  const uint64_t bytes[] = {plan_.arena_bytes(), scratch_bytes, plan_.result_bytes()};
   // XNNPACK reads up to 16 bytes past the last row.
   constexpr uint64_t kOverread = 64;
   const bool fits = bytes[0] + kOverread <= SIZE_MAX && bytes[1] <= SIZE_MAX && bytes[2] <= SIZE_MAX &&
@@ -101,7 +93,7 @@ kinglet_status Session::allocate(Error& error) {
                     results_.allocate(static_cast<size_t>(bytes[2])) && ids_.allocate(static_cast<size_t>(tokens)) &&
                     type_ids_.allocate(static_cast<size_t>(tokens)) && begin_.allocate(capacity.sequences + 1) &&
                     key_begin_.allocate(capacity.sequences + 1) && value_begin_.allocate(capacity.sequences + 1) &&
-                    next_items_.allocate(plan_.stage_count());
+                    next_items_.allocate(plan_.step_count() * capacity.threads);
   memory_ = static_cast<size_t>(bytes[0] + bytes[1] + bytes[2] + 2 * tokens * sizeof(int32_t));
   if (!fits) {
     return fail(error, KINGLET_OUT_OF_MEMORY, "no memory for a session of %u sequences of %u tokens: %llu MiB",
@@ -226,63 +218,6 @@ kinglet_status Session::run(Error& error) {
     return fail(error, KINGLET_NON_FINITE, "an output is infinite or not a number: the weights are too large");
   }
   return KINGLET_OK;
-}
-
-// The whole program, on every thread of the region.
-void Session::work(uint32_t thread) {
-  const FpEnvironment environment;
-  for (uint32_t stage = 0; stage < plan_.stage_count(); ++stage) {
-    if (failure_.load(std::memory_order_relaxed) == 0 && !cancelled()) {
-      run_stage(stage, thread);
-    }
-    barrier_.wait();
-  }
-}
-
-void Session::run_stage(uint32_t index, uint32_t thread) {
-  const Stage& stage = plan_.stages()[index];
-  uint32_t* next = &next_items_[index];
-  if (stage.kind == StageKind::rows) {
-    run_rows(stage, next, thread);
-    return;
-  }
-  const Step& step = plan_.steps()[stage.first_step];
-  if (stage.kind == StageKind::heads) {
-    const uint32_t items = sequences_ * step.heads;
-    for (uint32_t item; (item = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED)) < items;) {
-      run_pack(run_, step, item / step.heads, item % step.heads);
-    }
-    return;
-  }
-  if (__atomic_fetch_add(next, 1, __ATOMIC_RELAXED) == 0) {
-    const uint32_t rows = stage.extent == fmt::Extent::tokens ? run_.batch.tokens() : sequences_;
-    if (!xnnpack_.run(step.xnnpack, arena_rows(run_, step.in), rows, arena_rows(run_, step.out))) {
-      run_.report(Failure::backend);
-    }
-  }
-}
-
-void Session::run_rows(const Stage& stage, uint32_t* next, uint32_t thread) {
-  const uint32_t rows = stage.extent == fmt::Extent::tokens ? run_.batch.tokens() : sequences_;
-  const uint32_t item_rows = rows_per_item(rows, stage.block_rows, pool_.threads());
-  Block block;
-  block.capacity = stage.block_rows;
-  block.locals = scratch_.data() + thread * plan_.scratch_bytes();
-  block.work = block.locals + plan_.local_bytes();
-  for (;;) {
-    const uint64_t begin = uint64_t{__atomic_fetch_add(next, 1, __ATOMIC_RELAXED)} * item_rows;
-    if (begin >= rows) {
-      return;
-    }
-    block.begin = static_cast<uint32_t>(begin);
-    block.end = rows - block.begin < item_rows ? rows : block.begin + item_rows;
-    for (uint32_t i = 0; i < stage.step_count; ++i) {
-      run_step(run_, block, plan_.steps()[stage.first_step + i]);
-    }
-    if (failure_.load(std::memory_order_relaxed) != 0 || cancelled()) {
-      return;
-    }
-  }
 }
 
 const float* Session::sequence_row(uint32_t slot, uint32_t sequence) const {

@@ -18,8 +18,9 @@ namespace kinglet {
 // Belongs to one thread at a time, except for `cancel`. Nothing allocates after `create`.
 class Session {
  public:
-  // `model` must outlive the session. Checks every option.
-  kinglet_status create(const Model& model, const kinglet_session_options& options, Error& error);
+  // `model` must outlive the session. Checks every option. `shared_row_cost`: Capacity's.
+  kinglet_status create(const Model& model, const kinglet_session_options& options, Error& error,
+                        uint32_t shared_row_cost = kSharedRowCost);
 
   const Model& model() const { return *model_; }
   const Plan& plan() const { return plan_; }
@@ -56,9 +57,16 @@ class Session {
   kinglet_status prepare_xnnpack(Error& error);
   kinglet_status check_ids(const kinglet_input& input, size_t index, Error& error) const;
   void lay_out_batch();
+  // region.cc
   void work(uint32_t thread);
-  void run_stage(uint32_t stage, uint32_t thread);
-  void run_rows(const Stage& stage, uint32_t* next, uint32_t thread);
+  bool stopped() const { return failure_.load(std::memory_order_relaxed) != 0 || cancelled(); }
+  uint32_t claim(uint32_t step, uint32_t items, uint32_t thread);
+  uint32_t rows_of_stage(const Stage& stage) const;
+  Block block_of(const Stage& stage, uint32_t thread, bool shared);
+  void run_heads(const Stage& stage, uint32_t thread);
+  void run_exclusive(const Stage& stage, uint32_t thread);
+  void run_rows(const Stage& stage, uint32_t thread);
+  void run_shared(const Stage& stage, uint32_t thread);
   bool collect_outputs();
 
   const Model* model_ = nullptr;
@@ -71,11 +79,11 @@ class Session {
   size_t memory_ = 0;
 
   Buffer<uint8_t> arena_;
-  Buffer<uint8_t> scratch_;        // one piece per thread
+  Buffer<uint8_t> scratch_;        // the blocks of all threads, then what each needs beside them
   Buffer<uint8_t> results_;        // dense copies of outputs
   Buffer<int32_t> ids_, type_ids_;
   Buffer<uint32_t> begin_, key_begin_, value_begin_;
-  Buffer<uint32_t> next_items_;    // per stage: the next item that no thread has claimed
+  Buffer<uint32_t> next_items_;    // [step][thread]: items claimed of the thread's share of a stage or phase
   uint32_t sequences_ = 0;
   Run run_ = {};
   std::atomic<uint32_t> failure_{0};

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "cpu/cpu.h"
@@ -36,6 +37,21 @@ uint32_t stage_of(const Plan& plan, uint32_t step) {
   return kNone;
 }
 
+// The first and the last step at which threads may be while a step is done: of one thread, that step alone.
+struct Phase {
+  uint32_t first, last;
+};
+Phase phase_of(const Plan& plan, uint32_t step) {
+  Phase phase = {step, step};
+  while (plan.capacity().threads > 1 && !plan.steps()[phase.first].joins) {
+    --phase.first;
+  }
+  while (plan.capacity().threads > 1 && phase.last + 1 < plan.step_count() && !plan.steps()[phase.last + 1].joins) {
+    ++phase.last;
+  }
+  return phase;
+}
+
 bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) { return a < b + b_size && b < a + a_size; }
 
 void check_no_overlap(const Plan& plan) {
@@ -60,12 +76,12 @@ void check_no_overlap(const Plan& plan) {
         continue;
       }
       const auto last = [&](const Slot& slot) {
-        return slot.local ? slot.last_step
+        return slot.local ? phase_of(plan, slot.last_step).last
                : slot.output ? static_cast<uint32_t>(plan.stage_count())
                              : stage_of(plan, slot.last_step);
       };
-      const uint32_t a_first = a.local ? a.first_step : a_stage;
-      const uint32_t b_first = b.local ? b.first_step : b_stage;
+      const uint32_t a_first = a.local ? phase_of(plan, a.first_step).first : a_stage;
+      const uint32_t b_first = b.local ? phase_of(plan, b.first_step).first : b_stage;
       const uint64_t b_rows = b.local ? plan.stages()[b_stage].block_rows : plan.capacity().rows(b.extent);
       if (a_first <= last(b) && b_first <= last(a)) {
         CAPTURE(i);
@@ -92,13 +108,18 @@ TEST_CASE("slots that live at the same time do not share memory") {
       for (const uint32_t sequences : {1u, 3u, 40u}) {
         for (const uint32_t length : {2u, 9u, 16u}) {
           for (const bool raw : {false, true}) {
-            BertOptions options;
-            options.int8 = int8;
-            options.task = task;
-            options.layers = 3;
-            Planned planned;
-            build(options, capacity_of(sequences, length, raw), &planned);
-            check_no_overlap(planned.plan);
+            for (const uint32_t threads : {1u, 2u}) {
+              BertOptions options;
+              options.int8 = int8;
+              options.gated = threads == 2;
+              options.task = task;
+              options.layers = 3;
+              Capacity capacity = capacity_of(sequences, length, raw);
+              capacity.threads = threads;
+              Planned planned;
+              build(options, capacity, &planned);
+              check_no_overlap(planned.plan);
+            }
           }
         }
       }
@@ -134,6 +155,44 @@ TEST_CASE("queries, keys and values share one quantised input") {
     quantized += planned.plan.steps()[i].kind == StepKind::quantize ? 1 : 0;
   }
   CHECK(quantized == 4);  // projections, attention output, up, down
+}
+
+TEST_CASE("threads share blocks of as few rows as the weights of a stage pay for") {
+  BertOptions options;
+  options.int8 = true;
+  options.layers = 2;
+  Capacity capacity = capacity_of(1, 16, false);
+  const uint64_t layer = 4 * 32 * 32 + 2 * 32 * 64;  // from attention to the next layer's projections
+  for (const uint32_t threads : {1u, 2u, 3u}) {
+    for (const uint32_t cost : {1u, 1000u, 2000u, 10'000u}) {
+      CAPTURE(threads);
+      CAPTURE(cost);
+      capacity.threads = threads;
+      capacity.shared_row_cost = cost;
+      Planned planned;
+      build(options, capacity, &planned);
+      const Stage& stage = planned.plan.stages()[2];
+      REQUIRE(planned.plan.steps()[stage.first_step].kind == StepKind::attend_s8);
+      CHECK(stage.shared_rows == (threads == 1 ? 0 : std::min<uint64_t>(layer / cost, uint64_t{16} * threads)));
+    }
+  }
+}
+
+TEST_CASE("in a shared block, products are divided by columns and joined with what is divided by rows") {
+  BertOptions options;
+  options.int8 = true;
+  options.layers = 2;
+  Planned planned;
+  build(options, capacity_of(1, 16, false), &planned);
+  const Stage& stage = planned.plan.stages()[2];
+  std::string phases;
+  for (uint32_t i = stage.first_step; i < stage.first_step + stage.step_count; ++i) {
+    const Step& step = planned.plan.steps()[i];
+    phases += step.joins ? "|" : "";
+    phases += step.by_columns ? 'c' : 'r';
+  }
+  // Attention, quantised; output; norm, quantised; up, gelu; quantised; down; norm, quantised; keys, values, queries.
+  CHECK(phases == "|rr|c|rr|cc|r|c|rr|ccc");
 }
 
 TEST_CASE("outputs that nobody asked for are not computed") {

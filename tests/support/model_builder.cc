@@ -373,17 +373,17 @@ class BertBuilder {
     return static_cast<uint32_t>(spec_.norms.size() - 1);
   }
 
-  uint32_t matrix(const std::string& name, uint32_t n, uint32_t k) {
+  uint32_t matrix(const std::string& name, uint32_t n, uint32_t k, bool fp32 = false) {
     const float scale = 1.5f / std::sqrt(static_cast<float>(k));
     const std::vector<float> weights = random(size_t{n} * k, scale);
     const std::vector<float> bias = random(n, 0.1f);
-    return spec_.add_matrix(name, n, k, weights, bias, o_.int8);
+    return spec_.add_matrix(name, n, k, weights, bias, o_.int8 && !fp32);
   }
 
-  uint32_t linear(uint32_t in, uint32_t matrix, fmt::Activation activation) {
+  uint32_t linear(uint32_t in, uint32_t matrix, fmt::Activation activation, int32_t gate = -1) {
     const uint32_t n = spec_.tensors[spec_.matrices[matrix].weight].shape[0];
     const uint32_t out = spec_.add_value(spec_.values[in].extent, n);
-    spec_.program.push_back({LinearSpec{in, matrix, -1, activation, out}, {}});
+    spec_.program.push_back({LinearSpec{in, matrix, gate, activation, out}, {}});
     return out;
   }
 
@@ -424,8 +424,10 @@ class BertBuilder {
     spec_.program.push_back({attention, {}});
     const uint32_t projected = linear(attention.out, matrix(name + ".output", o_.width, inner), fmt::Activation::none);
     const uint32_t middle = add_norm(projected, in, name + ".norm1");
-    const uint32_t up = linear(middle, matrix(name + ".up", o_.inner, o_.width), fmt::Activation::gelu);
-    const uint32_t down = linear(up, matrix(name + ".down", o_.width, o_.inner), fmt::Activation::none);
+    const bool fp32 = o_.fp32_feed_forward;
+    const int32_t gate = o_.gated ? static_cast<int32_t>(matrix(name + ".gate", o_.inner, o_.width, fp32)) : -1;
+    const uint32_t up = linear(middle, matrix(name + ".up", o_.inner, o_.width, fp32), fmt::Activation::gelu, gate);
+    const uint32_t down = linear(up, matrix(name + ".down", o_.width, o_.inner, fp32), fmt::Activation::none);
     return add_norm(down, middle, name + ".norm2");
   }
 
