@@ -8,6 +8,8 @@ namespace {
 
 // Rows below which splitting a block between threads costs more than it gains.
 constexpr uint32_t kLeastRowsPerItem = 4;
+// Of columns, per thread of a shared block: a thread on a slow core leaves one to others.
+constexpr uint32_t kColumnItemsPerThread = 2;
 
 // Rows per item of a stage: blocks that fit the cache, as many for every thread, all about equally long.
 uint32_t rows_per_item(uint32_t rows, uint32_t block_rows, uint32_t threads) {
@@ -113,7 +115,7 @@ void Session::run_shared(const Stage& stage, uint32_t thread) {
       ++next;
     }
     const bool by_columns = plan_.steps()[first].by_columns;
-    const uint32_t items = by_columns ? threads : (rows + item_rows - 1) / item_rows;
+    const uint32_t items = by_columns ? threads * kColumnItemsPerThread : (rows + item_rows - 1) / item_rows;
     block.parts = by_columns ? items : 1;
     for (uint32_t item; !stopped() && (item = claim(first, items, thread)) != kNone;) {
       block.part = by_columns ? item : 0;
