@@ -33,12 +33,8 @@ struct Columns {
   size_t begin, end;
 };
 
-void run_gemm_s8(const Run& run, const Block& block, const Step& step) {
+void run_gemm_s8(const Run& run, const Block& block, const Step& step, const Columns& columns) {
   const Weights& weights = step.weights;
-  const Columns columns(block, weights.n);
-  if (columns.count() == 0) {
-    return;
-  }
   const QuantizedRows in = quantized_of(run, block, step.in);
   run.kernels->gemm_s8({.a = in.data,
                         .w = static_cast<const int8_t*>(weights.w) + columns.begin * kernels::round_up(weights.k, 8),
@@ -54,12 +50,8 @@ void run_gemm_s8(const Run& run, const Block& block, const Step& step) {
                         .out_stride = run.plan->slot(step.out).stride()});
 }
 
-void run_gemm_f32(const Run& run, const Block& block, const Step& step) {
+void run_gemm_f32(const Run& run, const Block& block, const Step& step, const Columns& columns) {
   const Weights& weights = step.weights;
-  const Columns columns(block, weights.n);
-  if (columns.count() == 0) {
-    return;
-  }
   run.kernels->gemm_f32({.a = rows_of(run, block, step.in),
                          .a_stride = run.plan->slot(step.in).stride(),
                          .w = static_cast<const float*>(weights.w) + columns.begin * weights.k,
@@ -71,12 +63,8 @@ void run_gemm_f32(const Run& run, const Block& block, const Step& step) {
                          .out_stride = run.plan->slot(step.out).stride()});
 }
 
-void run_activate(const Run& run, const Block& block, const Step& step) {
+void run_activate(const Run& run, const Block& block, const Step& step, const Columns& columns) {
   const Slot& slot = run.plan->slot(step.out);
-  const Columns columns(block, slot.width);
-  if (columns.count() == 0) {
-    return;
-  }
   run.kernels->activate({.function = step.activation,
                          .fast = step.fast,
                          .x = rows_of(run, block, step.out) + columns.begin,
@@ -85,12 +73,8 @@ void run_activate(const Run& run, const Block& block, const Step& step) {
                          .stride = slot.stride()});
 }
 
-void run_multiply(const Run& run, const Block& block, const Step& step) {
+void run_multiply(const Run& run, const Block& block, const Step& step, const Columns& columns) {
   const Slot& slot = run.plan->slot(step.out);
-  const Columns columns(block, slot.width);
-  if (columns.count() == 0) {
-    return;
-  }
   run.kernels->multiply({.a = rows_of(run, block, step.out) + columns.begin,
                          .b = rows_of(run, block, step.in2) + columns.begin,
                          .m = block.rows(),
@@ -158,13 +142,17 @@ QuantizedRows quantized_of(const Run& run, const Block& block, uint32_t id) {
 }
 
 void run_step(const Run& run, const Block& block, const Step& step) {
+  const Columns columns(block, run.plan->slot(step.out).width);
+  if (columns.count() == 0) {
+    return;
+  }
   switch (step.kind) {
     case StepKind::embed: run_embed(run, block, step); break;
     case StepKind::quantize: run_quantize(run, block, step); break;
-    case StepKind::gemm_s8: run_gemm_s8(run, block, step); break;
-    case StepKind::gemm_f32: run_gemm_f32(run, block, step); break;
-    case StepKind::activate: run_activate(run, block, step); break;
-    case StepKind::multiply: run_multiply(run, block, step); break;
+    case StepKind::gemm_s8: run_gemm_s8(run, block, step, columns); break;
+    case StepKind::gemm_f32: run_gemm_f32(run, block, step, columns); break;
+    case StepKind::activate: run_activate(run, block, step, columns); break;
+    case StepKind::multiply: run_multiply(run, block, step, columns); break;
     case StepKind::add_norm: run_add_norm(run, block, step); break;
     case StepKind::attend_s8:
       step.relative != nullptr ? run_attend_relative_s8(run, block, step) : run_attend_s8(run, block, step);

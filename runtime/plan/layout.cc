@@ -59,14 +59,14 @@ uint64_t place_slots(Buffer<Slot>& slots, uint32_t count, Buffer<uint32_t>& orde
 
 // Threads that share a block are not all at the same step: its slots live from join to join.
 Plan::Life Plan::life_in_block(const Slot& slot) const {
-  Life life = {slot.first_step, slot.last_step};
-  while (capacity_.threads > 1 && !steps_[life.first].joins) {
-    --life.first;
+  if (capacity_.threads == 1) {
+    return {slot.first_step, slot.last_step};
   }
-  while (capacity_.threads > 1 && life.last + 1 < step_count_ && !steps_[life.last + 1].joins) {
-    ++life.last;
+  uint32_t first = slot.first_step;
+  while (!steps_[first].joins) {
+    --first;
   }
-  return life;
+  return {first, phase_end(slot.last_step) - 1};
 }
 
 uint64_t Plan::slot_bytes(const Slot& slot, uint64_t rows) const {
@@ -113,7 +113,6 @@ uint32_t Plan::fit_block(Buffer<uint32_t>& order, const Stage& stage, uint64_t m
   }
 }
 
-// What the products of a stage read.
 uint64_t Plan::weight_bytes(const Stage& stage) const {
   uint64_t bytes = 0;
   for (uint32_t i = 0; i < stage.step_count; ++i) {

@@ -166,6 +166,10 @@ class Plan {
   uint32_t logits_slot() const { return logits_slot_; }
   // Of the tasks tag, answer and fill_mask (model/task_outputs.h); slot kNone for others.
   const TaskOutput& task_output(uint32_t index) const { return task_outputs_[index]; }
+  // The step after the phase of a step: where threads that share a block next wait for one another.
+  uint32_t phase_end(uint32_t step) const;
+  // What the products of a stage read.
+  uint64_t weight_bytes(const Stage& stage) const;
   // Bytes that `rows` rows of a slot take.
   uint64_t slot_bytes(const Slot& slot, uint64_t rows) const;
 
@@ -194,7 +198,6 @@ class Plan {
   kinglet_status place(Error& error);
   uint32_t fit_block(Buffer<uint32_t>& order, const Stage& stage, uint64_t most_rows, uint64_t most_bytes,
                      uint64_t* bytes);
-  uint64_t weight_bytes(const Stage& stage) const;
   uint64_t choose_block_rows(Buffer<uint32_t>& order, Stage& stage);
   kinglet_status plan_outputs(const Model& model, Error& error);
 

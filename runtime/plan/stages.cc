@@ -75,6 +75,14 @@ void Plan::mark_joins() {
   }
 }
 
+uint32_t Plan::phase_end(uint32_t step) const {
+  ++step;
+  while (step < step_count_ && !steps_[step].joins) {
+    ++step;
+  }
+  return step;
+}
+
 void Plan::measure_lifetimes() {
   for (uint32_t i = 0; i < slot_count_; ++i) {
     slots_[i].first_step = kNone;

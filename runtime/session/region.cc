@@ -85,21 +85,28 @@ void Session::run_exclusive(const Stage& stage, uint32_t thread) {
   }
 }
 
-void Session::run_rows(const Stage& stage, uint32_t thread) {
-  const uint32_t rows = rows_of_stage(stage);
-  const uint32_t item_rows = rows_per_item(rows, stage.block_rows, pool_.threads());
-  const uint32_t items = (rows + item_rows - 1) / item_rows;
-  Block block = block_of(stage, thread, false);
-  for (uint32_t item; !stopped() && (item = claim(stage.first_step, items, thread)) != kNone;) {
-    block.begin = block.first = item * item_rows;
+// Runs steps [first, end) of a stage on items of up to `item_rows` rows by one part of the block's columns.
+void Session::run_items(Block block, uint32_t first, uint32_t end, uint32_t rows, uint32_t item_rows,
+                        uint32_t thread) {
+  const uint32_t items = (rows + item_rows - 1) / item_rows * block.parts;
+  for (uint32_t item; !stopped() && (item = claim(first, items, thread)) != kNone;) {
+    block.part = item % block.parts;
+    block.begin = item / block.parts * item_rows;
     block.end = rows - block.begin < item_rows ? rows : block.begin + item_rows;
-    for (uint32_t i = 0; i < stage.step_count; ++i) {
-      run_step(run_, block, plan_.steps()[stage.first_step + i]);
+    block.first = block.sharers == 1 ? block.begin : 0;
+    for (uint32_t i = first; i < end; ++i) {
+      run_step(run_, block, plan_.steps()[i]);
     }
   }
 }
 
-// Phase by phase, each one's items divided by rows or by columns.
+void Session::run_rows(const Stage& stage, uint32_t thread) {
+  const uint32_t rows = rows_of_stage(stage);
+  run_items(block_of(stage, thread, false), stage.first_step, stage.first_step + stage.step_count, rows,
+            rows_per_item(rows, stage.block_rows, pool_.threads()), thread);
+}
+
+// Phase by phase, each divided by rows or by columns.
 void Session::run_shared(const Stage& stage, uint32_t thread) {
   const uint32_t rows = rows_of_stage(stage);
   const uint32_t threads = pool_.threads();
@@ -111,20 +118,10 @@ void Session::run_shared(const Stage& stage, uint32_t thread) {
     if (first > stage.first_step) {
       barrier_.wait();
     }
-    for (next = first + 1; next < end && !plan_.steps()[next].joins;) {
-      ++next;
-    }
+    next = plan_.phase_end(first);
     const bool by_columns = plan_.steps()[first].by_columns;
-    const uint32_t items = by_columns ? threads * kColumnItemsPerThread : (rows + item_rows - 1) / item_rows;
-    block.parts = by_columns ? items : 1;
-    for (uint32_t item; !stopped() && (item = claim(first, items, thread)) != kNone;) {
-      block.part = by_columns ? item : 0;
-      block.begin = by_columns ? 0 : item * item_rows;
-      block.end = by_columns || rows - block.begin < item_rows ? rows : block.begin + item_rows;
-      for (uint32_t i = first; i < next; ++i) {
-        run_step(run_, block, plan_.steps()[i]);
-      }
-    }
+    block.parts = by_columns ? threads * kColumnItemsPerThread : 1;
+    run_items(block, first, next, rows, by_columns ? rows : item_rows, thread);
   }
 }
 

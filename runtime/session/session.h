@@ -65,6 +65,7 @@ class Session {
   Block block_of(const Stage& stage, uint32_t thread, bool shared);
   void run_heads(const Stage& stage, uint32_t thread);
   void run_exclusive(const Stage& stage, uint32_t thread);
+  void run_items(Block block, uint32_t first, uint32_t end, uint32_t rows, uint32_t item_rows, uint32_t thread);
   void run_rows(const Stage& stage, uint32_t thread);
   void run_shared(const Stage& stage, uint32_t thread);
   bool collect_outputs();

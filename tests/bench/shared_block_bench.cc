@@ -18,6 +18,11 @@ using namespace kinglet;
 constexpr int kRounds = 15;
 constexpr int kCalls = 40;
 
+[[noreturn]] void die(const Error& error) {
+  std::fprintf(stderr, "shared_block_bench: %s\n", error.message);
+  std::exit(1);
+}
+
 double least_ms(Session& session, const std::vector<int32_t>& ids) {
   using Clock = std::chrono::steady_clock;
   double least = 1e9;
@@ -30,8 +35,7 @@ double least_ms(Session& session, const std::vector<int32_t>& ids) {
     const Clock::time_point begin = Clock::now();
     session.clear();
     if (session.add(input, {}, 0, &truncated, error) != KINGLET_OK || session.run(error) != KINGLET_OK) {
-      std::fprintf(stderr, "shared_block_bench: %s\n", error.message);
-      std::exit(1);
+      die(error);
     }
     least = std::min(least, std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
   }
@@ -44,8 +48,7 @@ void open(Session& session, const Model& model, uint32_t threads, uint32_t lengt
   options.max_length = length;
   Error error;
   if (session.create(model, options, error, cost) != KINGLET_OK) {
-    std::fprintf(stderr, "shared_block_bench: %s\n", error.message);
-    std::exit(1);
+    die(error);
   }
 }
 
@@ -53,13 +56,7 @@ void open(Session& session, const Model& model, uint32_t threads, uint32_t lengt
 uint64_t layer_bytes(const Plan& plan) {
   uint64_t most = 0;
   for (uint32_t i = 0; i < plan.stage_count(); ++i) {
-    const Stage& stage = plan.stages()[i];
-    uint64_t bytes = 0;
-    for (uint32_t j = stage.first_step; j < stage.first_step + stage.step_count; ++j) {
-      const Step& step = plan.steps()[j];
-      bytes += step.kind == StepKind::gemm_s8 ? uint64_t{step.weights.n} * step.weights.k : 0;
-    }
-    most = std::max(most, bytes);
+    most = std::max(most, plan.weight_bytes(plan.stages()[i]));
   }
   return most;
 }
@@ -76,8 +73,7 @@ int main(int argc, char** argv) {
   Model model;
   Error error;
   if (model.open_path(file.path().c_str(), error) != KINGLET_OK) {
-    std::fprintf(stderr, "shared_block_bench: %s\n", error.message);
-    return 1;
+    die(error);
   }
   const auto threads = static_cast<uint32_t>(std::atoi(argv[2]));
   std::printf("%s, %u threads; least milliseconds\n%6s %10s %10s %8s %18s\n", argv[1], threads, "tokens", "own blocks",

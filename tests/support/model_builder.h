@@ -189,7 +189,7 @@ flatbuffers::Offset<fmt::Tokenizer> smallest_tokenizer(flatbuffers::FlatBufferBu
 // "sentence_embedding" or "logits". The same seed gives the same file.
 struct BertOptions {
   bool int8 = false;
-  bool gated = false;             // the inner activation is multiplied by a product of its own
+  bool gated = false;              // the inner activation is multiplied by a product of its own
   bool fp32_feed_forward = false;  // of an int8 model
   uint32_t layers = 2, heads = 2, head_dim = 16, width = 32, inner = 64;
   uint32_t vocabulary = 40, types = 2, max_length = 16;

@@ -9,8 +9,9 @@ fp32 outputs of all engines must agree within 1e-3 of their scale before anythin
 round, so that other load on the machine meets all of them; each turn runs a cell for at least --slice seconds, at least
 once. The table gives the least and the median milliseconds of a call over all rounds, and how many times faster
 kinglet's int8 is (by least times); for single texts also the limit that `kinglet bench` finds, the lesser of one run
-before the cell and one after it, and which share of it kinglet and the fastest rival reach. With --texts FILE.tsv, sentences of mixed lengths in batches of 32: kinglet runs
-them ragged, LiteRT (XNNPACK) text by text, the others padded to the longest of the batch."""
+before the cell and one after it, and which share of it kinglet and the fastest rival reach. With --texts FILE.tsv,
+sentences of mixed lengths in batches of 32: kinglet runs them ragged, LiteRT (XNNPACK) text by text, the others padded
+to the longest of the batch."""
 
 import argparse
 import json
@@ -104,9 +105,9 @@ def measure(options, candidates, call):
     return {name: (min(t), sorted(t)[len(t) // 2]) for name, t in times.items()}
 
 
-def limit_ms(options, shape, threads, length):
+def limit_ms(options, files, threads, length):
     """What the machine allows at this moment, for one text."""
-    done = subprocess.run([options.kinglet, "bench", "--shape", shape, "--lengths", str(length), "--threads",
+    done = subprocess.run([options.kinglet, "bench", files.kgl["int8"], "--lengths", str(length), "--threads",
                            str(threads), "--json"], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)["results"][0]["limit_ms"]
 
@@ -171,9 +172,9 @@ def main():
 
             for length in map(int, options.lengths.split(",")):
                 ids = np.random.default_rng(5).integers(5, 30000, (1, length))
-                before = limit_ms(options, shape, threads, length)
+                before = limit_ms(options, files, threads, length)
                 result = measure(options, candidates, lambda engine: run(engine, ids, np.array([length])))
-                limit = min(before, limit_ms(options, shape, threads, length))
+                limit = min(before, limit_ms(options, files, threads, length))
                 rows.append(((shape, threads, f"length {length}"), result, limit))
                 print(markdown(names, rows[-1:]), file=sys.stderr)
             candidates["kinglet int8"] = engines.Kinglet(files, "int8", threads, 512, 32)
